@@ -1,0 +1,91 @@
+"""Dates as Excel serial days, and the calendar of periods a deal is laid out on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+EPOCH = dt.date(1899, 12, 30)  # day 0 of the Excel calendar as every spreadsheet counts it after February 1900
+NEVER = math.inf  # the serial day of a date that never comes
+QUARTER = re.compile(r"(\d{4})-?Q([1-4])", re.IGNORECASE)
+MONTHS_PER_YEAR = 12
+
+
+def serial(date: dt.date) -> int:
+    """Excel serial day of a date: 2025-06-30 is 45838."""
+    return (date - EPOCH).days
+
+
+def date_of(day: float) -> dt.date:
+    """The date of a finite serial day."""
+    return EPOCH + dt.timedelta(days=math.floor(day))
+
+
+def date_text(day: float) -> str:
+    """A serial day as people write it: `2025-06-30`, or `never`."""
+    return "never" if math.isinf(day) else date_of(day).isoformat()
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The periods of a deal: whole years from `first_year` to `last_year`, each cut into 1 or 4.
+
+    `periods` are their names (`2025`, `2025-Q3`); `ingredients()` are the rows it supplies.
+    """
+
+    first_year: int
+    last_year: int
+    periods_per_year: int = 1
+
+    @cached_property
+    def starts(self) -> tuple[dt.date, ...]:
+        """First day of each period."""
+        months = MONTHS_PER_YEAR // self.periods_per_year
+        return tuple(
+            dt.date(year, 1 + part * months, 1)
+            for year in range(self.first_year, self.last_year + 1)
+            for part in range(self.periods_per_year)
+        )
+
+    @cached_property
+    def ends(self) -> tuple[dt.date, ...]:
+        """Last day of each period."""
+        following = (*self.starts[1:], dt.date(self.last_year + 1, 1, 1))
+        return tuple(start - dt.timedelta(days=1) for start in following)
+
+    @cached_property
+    def periods(self) -> tuple[str, ...]:
+        """Names of the periods, as people write them."""
+        if self.periods_per_year == 1:
+            return tuple(str(start.year) for start in self.starts)
+        months = MONTHS_PER_YEAR // self.periods_per_year
+        return tuple(f"{start.year}-Q{1 + (start.month - 1) // months}" for start in self.starts)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def index(self, period: str) -> int:
+        """Position of a period named `2028` or `2028-Q3`; ValueError where there is none of that name."""
+        return self.periods.index(period.strip().upper().replace("Q", "-Q").replace("--", "-"))
+
+    def ingredients(self) -> dict[str, np.ndarray]:
+        """What the calendar supplies to rows, each of shape (periods,).
+
+        `period_start`, `period_end` (serial days), `calendar_year`, `days_in_year`, `is_year_start`.
+        """
+        years = np.array([start.year for start in self.starts], dtype=float)
+        first_days = np.array([serial(dt.date(start.year, 1, 1)) for start in self.starts])
+        next_first_days = np.array([serial(dt.date(start.year + 1, 1, 1)) for start in self.starts])
+        starts = np.array([serial(start) for start in self.starts])
+        return {
+            "period_start": starts.astype(float),
+            "period_end": np.array([serial(end) for end in self.ends], dtype=float),
+            "calendar_year": years,
+            "days_in_year": (next_first_days - first_days).astype(float),
+            "is_year_start": (starts == first_days).astype(float),
+        }

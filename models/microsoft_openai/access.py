@@ -1,0 +1,56 @@
+"""Access: the AGI clause, how long Microsoft may use the models, and when others may too."""
+
+import numpy as np
+
+
+def agi_effective_date(agi_date, verification_lag):
+    """Date on which AGI has been declared and verified. [date, once]"""
+    return agi_date + verification_lag
+
+
+def is_agi(period_end, agi_effective_date):
+    """AGI has been declared and verified. [flag, flag]"""
+    return period_end >= agi_effective_date
+
+
+def last_access_date(access_ends_on_agi, access_end, agi_effective_date):
+    """Last day of Microsoft's access to new models. [date, once]"""
+    return np.where(access_ends_on_agi, np.minimum(access_end, agi_effective_date), access_end)
+
+
+def has_access(period_end, last_access_date):
+    """Microsoft has access to new models to the end of the period. [flag, flag]"""
+    return period_end <= last_access_date
+
+
+def access_fraction(last_access_date, period_start, days_in_period):
+    """Part of the period with access. [fraction, rate]"""
+    return np.minimum(np.maximum(last_access_date - period_start + 1, 0) / days_in_period, 1)
+
+
+def years_without_access(period_end, last_access_date, days_in_period, access_fraction, mid_period, days_in_year):
+    """Years without access, to the middle of the period's part without it. [years, rate]"""
+    return (
+        np.maximum(period_end - last_access_date - days_in_period * (1 - access_fraction) * (1 - mid_period), 0)
+        / days_in_year
+    )
+
+
+def replaced_fraction(years_without_access, replacement_years):
+    """Part of the lost models that others have replaced. [fraction, rate]"""
+    return np.minimum(years_without_access / replacement_years, 1)
+
+
+def lost_fraction(access_fraction, replaced_fraction):
+    """Part of the business on OpenAI's models that is lost. [fraction, rate]"""
+    return (1 - access_fraction) * (1 - replaced_fraction)
+
+
+def partnerships_open_date(exclusivity_ends_on_agi, exclusivity_end, agi_effective_date):
+    """Last day on which Azure alone sells OpenAI's models. [date, once]"""
+    return np.where(exclusivity_ends_on_agi, np.minimum(exclusivity_end, agi_effective_date), exclusivity_end)
+
+
+def open_ramp(period_end, partnerships_open_date, days_in_year, open_years):
+    """How far partnerships with other clouds have come. [fraction, rate]"""
+    return np.minimum(np.maximum(period_end - partnerships_open_date, 0) / days_in_year / open_years, 1)

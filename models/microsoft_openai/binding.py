@@ -1,0 +1,48 @@
+"""Binding: which clause holds somebody back in which period."""
+
+import numpy as np
+
+
+def binds_cap(nonprofit_tier_cash, microsoft_split_due, microsoft_split_cash):
+    """Microsoft's cap binds. [flag, flag]"""
+    return nonprofit_tier_cash + (microsoft_split_due - microsoft_split_cash) > 0
+
+
+def binds_others_cap(others_split_due, others_split_cash):
+    """The other investors' and employees' cap binds. [flag, flag]"""
+    return others_split_due > others_split_cash
+
+
+def binds_revenue_share_cap(share_counted_before_cap, share_counted):
+    """The total cap on the revenue share binds. [flag, flag]"""
+    return share_counted_before_cap > share_counted
+
+
+def binds_revenue_share_end(share_in_force, revenue, revenue_share_rate):
+    """The end of the revenue share binds. [flag, flag]"""
+    return np.logical_and(share_in_force < 1, revenue * revenue_share_rate > 0)
+
+
+def binds_agi(is_agi, access_ends_on_agi, revenue_share_ends_on_agi):
+    """The AGI clause binds. [flag, flag]"""
+    return np.logical_and(is_agi, np.logical_or(access_ends_on_agi, revenue_share_ends_on_agi))
+
+
+def binds_access_end(access_fraction):
+    """Microsoft is without access to new models. [flag, flag]"""
+    return access_fraction < 1
+
+
+def binds_raising_limit(funding_shortfall):
+    """The limit on raising money binds. [flag, flag]"""
+    return funding_shortfall > 0
+
+
+def binds_minimum_cash(funding_need):
+    """The minimum of cash makes OpenAI raise money. [flag, flag]"""
+    return funding_need > 0
+
+
+def binds_azure_commitment(azure_commitment_due, compute_spend, azure_share):
+    """The Azure commitment makes OpenAI buy more than it would choose. [flag, flag]"""
+    return azure_commitment_due > compute_spend * azure_share

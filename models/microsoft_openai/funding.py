@@ -1,0 +1,140 @@
+"""Funding: the cash OpenAI needs, what it may raise under each structure, and what a shortfall does."""
+
+import numpy as np
+
+
+def committed_money(committed_funding, conditional_funding, is_converted_in_time):
+    """Money of rounds already agreed. [US$ bn, flow]
+
+    Part of it comes only if the company converts in time.
+    """
+    return committed_funding + conditional_funding * is_converted_in_time
+
+
+def refund_paid(refund_due, notes_with_interest):
+    """Notes handed back after a block. [US$ bn, flow]"""
+    return np.minimum(refund_due, notes_with_interest)
+
+
+def cash_before_raising(prior_cash, planned_free_cash_flow, committed_money, microsoft_cash_in, refund_paid):
+    """Cash before raising more. [US$ bn, balance]"""
+    return prior_cash + planned_free_cash_flow + committed_money + microsoft_cash_in - refund_paid
+
+
+def funding_need(minimum_cash, cash_before_raising, is_forecast):
+    """Money needed to keep the minimum of cash. [US$ bn, flow]"""
+    return np.maximum(minimum_cash - cash_before_raising, 0) * is_forecast
+
+
+def yearly_raising_limit(
+    restructuring_blocked, raising_limit_blocked, raising_limit_capped, raising_limit_converted, converted_fraction
+):
+    """What can be raised in a year under the structure in force. [US$ bn per year, rate]"""
+    return np.where(
+        restructuring_blocked,
+        raising_limit_blocked,
+        raising_limit_capped * (1 - converted_fraction) + raising_limit_converted * converted_fraction,
+    )
+
+
+def raised(funding_need, yearly_raising_limit, period_years):
+    """Money raised in new rounds. [US$ bn, flow]"""
+    return np.minimum(funding_need, yearly_raising_limit * period_years)
+
+
+def funding_shortfall(funding_need, raised):
+    """Money needed that cannot be raised. [US$ bn, flow]"""
+    return funding_need - raised
+
+
+def training_cut(funding_shortfall, planned_training_cost):
+    """Compute for training cut for want of money. [US$ bn, flow]"""
+    return np.minimum(funding_shortfall, planned_training_cost)
+
+
+def training_cut_fraction(planned_training_cost, training_cut):
+    """Part of planned training that is cut. [fraction, rate]"""
+    return np.where(planned_training_cost > 0, training_cut / planned_training_cost, 0)
+
+
+def money_in(raised, committed_money, microsoft_cash_in):
+    """Cash from holders. [US$ bn, flow]"""
+    return raised + committed_money + microsoft_cash_in
+
+
+def cash_before_distribution(prior_cash, free_cash_flow, money_in, refund_paid):
+    """Cash before anything is distributed. [US$ bn, balance]"""
+    return prior_cash + free_cash_flow + money_in - refund_paid
+
+
+def distribution_fraction(period_end, distribution_start, days_in_period, held_fraction):
+    """Part of the period in which cash is distributed to today's holders. [fraction, rate]"""
+    return np.minimum(np.maximum(period_end - distribution_start + 1, 0) / days_in_period, 1) * held_fraction
+
+
+def operating_distribution(free_cash_flow, payout_ratio, cash_before_distribution, minimum_cash, distribution_fraction):
+    """Cash from operations set free for holders. [US$ bn, flow]
+
+    A part of free cash flow, and never what is needed to keep the minimum of cash.
+    """
+    return distribution_fraction * np.minimum(
+        np.maximum(free_cash_flow, 0) * payout_ratio, np.maximum(cash_before_distribution - minimum_cash, 0)
+    )
+
+
+def cash(cash_before_distribution, distributable_cash, exit_cash):
+    """Cash at the end of the period. [US$ bn, balance]
+
+    Exit proceeds come from the buyer, not out of the company.
+    """
+    return cash_before_distribution - (distributable_cash - exit_cash)
+
+
+def notes_with_interest(prior_notes, note_interest, period_years):
+    """Notes of the capped years, with the period's interest. [US$ bn, balance]"""
+    return prior_notes * (1 + note_interest * period_years)
+
+
+def notes_issued(raised, committed_money, converted_fraction):
+    """Money raised as notes while the return is capped. [US$ bn, flow]
+
+    A capped company has no unlimited shares to sell: rounds are notes that become shares on conversion.
+    Source: Reuters on the October 2024 round; CNBC on the SoftBank round of 2025.
+    """
+    return (raised + committed_money) * (1 - converted_fraction)
+
+
+def notes_repaid(
+    is_exit_period, is_converted_at_exit, exit_equity_value, notes_with_interest, notes_issued, refund_paid
+):
+    """Notes repaid out of an exit that is still capped. [US$ bn, flow]"""
+    return (
+        is_exit_period
+        * (1 - is_converted_at_exit)
+        * np.minimum(exit_equity_value, notes_with_interest + notes_issued - refund_paid)
+    )
+
+
+def notes(notes_with_interest, notes_issued, refund_paid, notes_repaid, is_converted):
+    """Notes outstanding; none once they have become shares. [US$ bn, balance]"""
+    return (notes_with_interest + notes_issued - refund_paid - notes_repaid) * (1 - is_converted)
+
+
+def round_price(yearly_revenue, round_multiple, price_scale):
+    """Value of the company before the money of a round. [US$ bn, rate]"""
+    return yearly_revenue * round_multiple * price_scale
+
+
+def shares_issued(raised, stock_compensation, converted_fraction):
+    """Worth of shares issued to new investors and employees. [US$ bn, flow]"""
+    return (raised + stock_compensation) * converted_fraction
+
+
+def dilution(shares_issued, round_price):
+    """Part of the company that new shares take from everyone not buying. [fraction, rate]"""
+    return np.where(shares_issued > 0, shares_issued / (round_price + shares_issued), 0)
+
+
+def employees_issue_fraction(stock_compensation, raised):
+    """Part of new shares that goes to employees. [fraction, rate]"""
+    return np.where(stock_compensation > 0, stock_compensation / (raised + stock_compensation), 0)

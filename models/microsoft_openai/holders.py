@@ -1,0 +1,81 @@
+"""Holders: what each structure is worth to the nonprofit, employees and investors, and in all."""
+
+from dealgrid.engine.words import each, npv, total
+
+
+@each(holder={"nonprofit": "the nonprofit", "employees": "employees", "investors": "early and other investors"})
+def holder_distribution(holder_capped_distribution, holder_equity_distribution):
+    """Distributions to {holder}. [US$ bn, flow]"""
+    return holder_capped_distribution + holder_equity_distribution
+
+
+@each(holder={"nonprofit": "the nonprofit", "employees": "employees"})
+def holder_value(holder_distribution, distribution_value_factor):
+    """Worth to {holder}. [US$ bn, once]"""
+    return npv(holder_distribution, distribution_value_factor)
+
+
+def investors_distribution_value(investors_distribution, distribution_value_factor):
+    """Worth of distributions to early and other investors. [US$ bn, once]"""
+    return npv(investors_distribution, distribution_value_factor)
+
+
+def notes_to_come(
+    raised, coming_committed_funding, coming_conditional_funding, is_converted_in_time, converted_fraction, held_fraction
+):
+    """Money investors have yet to put into notes. [US$ bn, flow]"""
+    return (
+        (raised + coming_committed_funding + coming_conditional_funding * is_converted_in_time)
+        * (1 - converted_fraction)
+        * held_fraction
+    )
+
+
+def notes_to_come_value(notes_to_come, contract_discount_factor):
+    """Worth of the money investors have yet to put into notes. [US$ bn, once]"""
+    return npv(notes_to_come, contract_discount_factor)
+
+
+def notes_exit_value(notes_repaid, contract_discount_rate, exit_years):
+    """Worth of notes repaid at the exit. [US$ bn, once]"""
+    return total(notes_repaid) / (1 + contract_discount_rate) ** exit_years
+
+
+def refund_value(refund_paid, contract_discount_factor):
+    """Worth of notes handed back after a block. [US$ bn, once]"""
+    return npv(refund_paid, contract_discount_factor)
+
+
+def investors_value(investors_distribution_value, notes_exit_value, refund_value, notes_to_come_value):
+    """Worth to early and other investors, less what they have yet to put in. [US$ bn, once]"""
+    return investors_distribution_value + notes_exit_value + refund_value - notes_to_come_value
+
+
+def new_investors_money(raised, committed_money, converted_fraction, held_fraction):
+    """Money put in by investors after conversion. [US$ bn, flow]"""
+    return (raised + committed_money) * converted_fraction * held_fraction
+
+
+def new_investors_distribution_value(new_investors_equity_distribution, distribution_value_factor):
+    """Worth of distributions to investors after conversion. [US$ bn, once]"""
+    return npv(new_investors_equity_distribution, distribution_value_factor)
+
+
+def new_investors_money_value(new_investors_money, equity_discount_factor):
+    """Worth of the money investors put in after conversion. [US$ bn, once]"""
+    return npv(new_investors_money, equity_discount_factor)
+
+
+def new_investors_value(new_investors_distribution_value, new_investors_money_value):
+    """Worth to investors after conversion, less the money they put in. [US$ bn, once]"""
+    return new_investors_distribution_value - new_investors_money_value
+
+
+def openai_side_value(nonprofit_value, employees_value, investors_value, new_investors_value):
+    """Worth to OpenAI's side: all but Microsoft. [US$ bn, once]"""
+    return nonprofit_value + employees_value + investors_value + new_investors_value
+
+
+def total_value(microsoft_value, openai_side_value):
+    """Worth to all holders. [US$ bn, once]"""
+    return microsoft_value + openai_side_value
