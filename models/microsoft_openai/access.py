@@ -51,6 +51,11 @@ def partnerships_open_date(exclusivity_ends_on_agi, exclusivity_end, agi_effecti
     return np.where(exclusivity_ends_on_agi, np.minimum(exclusivity_end, agi_effective_date), exclusivity_end)
 
 
+def compute_open_ramp(period_end, compute_exclusivity_end, days_in_year, open_years):
+    """How far buying compute from other clouds has come. [fraction, rate]"""
+    return np.minimum(np.maximum(period_end - compute_exclusivity_end, 0) / days_in_year / open_years, 1)
+
+
 def open_ramp(period_end, partnerships_open_date, days_in_year, open_years):
-    """How far partnerships with other clouds have come. [fraction, rate]"""
+    """How far selling through other clouds has come. [fraction, rate]"""
     return np.minimum(np.maximum(period_end - partnerships_open_date, 0) / days_in_year / open_years, 1)

@@ -10,9 +10,9 @@ def compute_spend(inference_cost, training_cost):
     return inference_cost + training_cost
 
 
-def azure_share(azure_share_exclusive, azure_share_open, open_ramp):
+def azure_share(azure_share_exclusive, azure_share_open, compute_open_ramp):
     """Part of OpenAI's compute bought from Azure by choice. [fraction, rate]"""
-    return azure_share_exclusive + (azure_share_open - azure_share_exclusive) * open_ramp
+    return azure_share_exclusive + (azure_share_open - azure_share_exclusive) * compute_open_ramp
 
 
 def commitment_days(period_end, azure_commitment_end, period_start, azure_commitment_start):

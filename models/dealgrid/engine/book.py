@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import functools
 import graphlib
 import inspect
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
+
+import numpy as np
 
 from dealgrid.engine.ops import WORDS
 from dealgrid.engine.row import OPENING, PRIOR, Row, file_of, read_rows
@@ -54,9 +58,7 @@ class Book:
     def given(self) -> frozenset[str]:
         """Parameters and calendar columns that some row uses, openings included."""
         used = {name for row in self.rows.values() for name in row.ingredients if name not in self.rows}
-        openings = {
-            OPENING + name.removeprefix(PRIOR) for name in used if name.startswith(PRIOR)
-        }
+        openings = {OPENING + name.removeprefix(PRIOR) for name in used if name.startswith(PRIOR)}
         return frozenset(name for name in used | openings if name in self.scalars | self.columns)
 
     def formula(self, name: str) -> str:
@@ -69,28 +71,26 @@ def collect(modules: Iterable[ModuleType], scalars: Collection[str], columns: Co
 
     `scalars` are parameters with one number per case, `columns` parameters by date and calendar columns.
     """
-    rows, problems = _read_sheets(modules)
-    given_twice = [name for name in rows if name in scalars or name in columns]
-    problems += [
-        _of(rows[name], "has the name of a parameter", "a name that is not taken", "rename one of them")
-        for name in given_twice
-    ]
+    rows, problems = read_sheets(modules)
+    problems += _taken_names(rows, {*scalars, *columns}, columns)
     expressions: dict[str, Expression] = {}
     for row in rows.values():
         try:
             expressions[row.name] = trace(row)
         except ModelError as error:
-            problems += error.problems
+            complained = {(problem.where, problem.line) for problem in problems}
+            problems += [each for each in error.problems if (each.where, each.line) not in complained]
     checker = _Checker(rows, expressions, frozenset(scalars), frozenset(columns))
     problems += checker.problems()
     if not problems:
-        problems += checker.cycles()
+        problems += _cycles(rows)
     if problems:
-        raise ModelError(problems)
+        raise ModelError(_once_per_definition(problems))
     return Book(rows, expressions, checker.scalars, checker.columns, tuple(_blocks(rows)))
 
 
-def _read_sheets(modules: Iterable[ModuleType]) -> tuple[dict[str, Row], list[Problem]]:
+def read_sheets(modules: Iterable[ModuleType]) -> tuple[dict[str, Row], list[Problem]]:
+    """All rows of the sheets, in their author's order, and what is wrong with them one by one."""
     rows: dict[str, Row] = {}
     problems: list[Problem] = []
     for module in modules:
@@ -104,9 +104,9 @@ def _read_sheets(modules: Iterable[ModuleType]) -> tuple[dict[str, Row], list[Pr
                 if row.name.startswith((PRIOR, OPENING)):
                     problems.append(_of(row, "begins with a reserved word", f"no {PRIOR} or {OPENING}", "rename it"))
                 if row.name in rows:
-                    problems.append(
-                        _of(row, f"is defined twice: also in {rows[row.name].file}:{rows[row.name].line}", "one definition", "rename one")
-                    )
+                    other = rows[row.name]
+                    also = f"is defined twice: also in {other.file}:{other.line}"
+                    problems.append(_of(row, also, "one definition", "rename one"))
                 rows[row.name] = row
         problems += _lost_definitions(module)
     return rows, problems
@@ -115,17 +115,34 @@ def _read_sheets(modules: Iterable[ModuleType]) -> tuple[dict[str, Row], list[Pr
 def _lost_definitions(module: ModuleType) -> Iterator[Problem]:
     """Rows of one sheet that a later definition of the same name has replaced without a word."""
     try:
-        source = inspect.getsource(module)
-    except (OSError, TypeError):
+        statements = ast.parse(inspect.getsource(module)).body
+    except (OSError, TypeError):  # a module without a file, as in a doctest
         return
     lines: dict[str, int] = {}
-    for number, text in enumerate(source.splitlines(), start=1):
-        if text.startswith("def "):
-            name = text[4:].partition("(")[0]
-            if name in lines:
-                where = file_of(vars(module)[name]) if inspect.isfunction(vars(module).get(name)) else module.__name__
-                yield Problem(where, f"row `{name}` is defined twice: also on line {lines[name]}", "one definition", "rename one", number)
-            lines[name] = number
+    for statement in statements:
+        if not isinstance(statement, ast.FunctionDef):
+            continue
+        if statement.name in lines:
+            what = f"row `{statement.name}` is defined twice: also on line {lines[statement.name]}"
+            yield Problem(file_of(module.__file__), what, "one definition", "rename one", statement.lineno)
+        lines[statement.name] = statement.lineno
+
+
+def _taken_names(rows: Mapping[str, Row], given: Collection[str], columns: Collection[str]) -> Iterator[Problem]:
+    """Rows that share their name with something given, and openings that are not one number."""
+    for name in rows:
+        if name in given:
+            yield _of(rows[name], "has the name of a parameter", "a name that is not taken", "rename one of them")
+        if OPENING + name in columns:
+            advice = "give its value one number, without dates"
+            yield _of(rows[name], f"has an opening by date: `{OPENING}{name}`", "one number before the start", advice)
+
+
+def _once_per_definition(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems of a definition that `each` repeats are those of its first row, unless they name something else."""
+    return list({(p.where, p.line, re.sub(r"^row `\w+`", "", p.what)): p for p in reversed(list(problems))}.values())[
+        ::-1
+    ]
 
 
 def _of(row: Row, what: str, expected: str, advice: str) -> Problem:
@@ -133,7 +150,7 @@ def _of(row: Row, what: str, expected: str, advice: str) -> Problem:
 
 
 class _Checker:
-    """What must hold between rows: every ingredient known, shapes that fit, no row that needs itself."""
+    """What must hold between rows: every ingredient known and used, shapes that fit."""
 
     def __init__(
         self,
@@ -146,33 +163,40 @@ class _Checker:
         self.expressions = expressions
         self.scalars = scalars
         self.columns = columns
+        self.over_periods = columns | {name for name, row in rows.items() if not row.is_once}
         self.summaries = self._summaries()
 
     def problems(self) -> Iterator[Problem]:
-        for name, expression in self.expressions.items():
-            row = self.rows[name]
-            yield from self._ingredients(row, expression)
-            yield from self._shapes(row, expression)
+        for row in self.rows.values():
+            yield from self._unknown(row)
+            if row.name in self.expressions:
+                expression = self.expressions[row.name]
+                yield from self._unused(row, expression)
+                yield from (self._shapes_once if row.is_once else self._shapes_over_periods)(row, expression)
 
-    def _ingredients(self, row: Row, expression: Expression) -> Iterator[Problem]:
+    def _unknown(self, row: Row) -> Iterator[Problem]:
         known = {*self.rows, *self.scalars, *self.columns}
         for name in row.ingredients:
-            plain = name.removeprefix(PRIOR)
-            if name.startswith(PRIOR) and (plain not in self.rows or self.rows[plain].is_once):
-                near = self._near(plain, {other for other, its in self.rows.items() if not its.is_once})
-                yield _of(row, f"asks for `{name}`, and `{plain}` is not a row over periods", "a row of a sheet", near)
-            elif not name.startswith(PRIOR) and name not in known:
-                yield _of(row, f"asks for `{name}`, which is neither a row nor a parameter", "a known name", self._near(name, known))
-        for name in set(row.ingredients) - set(names_in(expression)):
-            yield _of(row, f"does not use its ingredient `{name}`", "every ingredient in the formula", "leave it out")
+            earlier = name.removeprefix(PRIOR)
+            if not name.startswith(PRIOR):
+                if name not in known:
+                    what = f"asks for `{name}`, which is neither a row nor a parameter"
+                    yield _of(row, what, "a known name", _near(name, known))
+            elif earlier not in self.rows or self.rows[earlier].is_once:
+                what = f"asks for `{name}`, and `{earlier}` is not a row over periods"
+                near = _near(earlier, {other for other, its in self.rows.items() if not its.is_once}, PRIOR)
+                yield _of(row, what, "a row of a sheet with a value per period", near)
 
-    @staticmethod
-    def _near(name: str, known: Collection[str]) -> str:
-        near = difflib.get_close_matches(name, known, 1)
-        return f"did you mean `{near[0]}`?" if near else "add it to a sheet or to a parameter file"
+    def _unused(self, row: Row, expression: Expression) -> Iterator[Problem]:
+        used = set(names_in(expression))
+        for name in row.ingredients:
+            if name not in used:
+                yield _of(
+                    row, f"does not use its ingredient `{name}`", "every ingredient in the formula", "leave it out"
+                )
 
-    def _is_column(self, name: str) -> bool:
-        return name.startswith(PRIOR) or name in self.columns or (name in self.rows and not self.rows[name].is_once)
+    def _is_over_periods(self, name: str) -> bool:
+        return name.startswith(PRIOR) or name in self.over_periods
 
     def _summaries(self) -> frozenset[str]:
         """`once` rows that look at whole rows, directly or through another."""
@@ -181,34 +205,43 @@ class _Checker:
             new = {
                 name
                 for name, expression in self.expressions.items()
-                if self.rows[name].is_once and any(self._is_column(each) or each in found for each in names_in(expression))
+                if self.rows[name].is_once
+                and any(self._is_over_periods(each) or each in found for each in names_in(expression))
             }
             if new <= found:
                 return frozenset(found)
             found |= new
 
-    def _shapes(self, row: Row, expression: Expression) -> Iterator[Problem]:
-        words = [call for call in calls_in(expression) if call.operation.name in WORDS]
-        if not row.is_once:
-            for call in words:
-                yield _of(row, f"says `{call.operation.name}` and has a value per period", "a `once` row for words over whole rows", "move the word into a `once` row of its own")
-            for name in sorted(set(names_in(expression)) & self.summaries):
-                yield _of(row, f"is fed by `{name}`, which is made of whole rows", "parameters, period rows, or `once` rows of parameters alone", "a period cannot wait for the end of the row: state the rule per period")
-            return
-        for name in sorted({name for name in _bare(expression) if self._is_column(name)}):
-            yield _of(row, f"is `once` and uses `{name}`, which has a value per period", "whole rows inside a word such as total(row)", "choose total, last, npv, when …")
-        for call in words:
-            for operand, is_whole in zip(call.operands, call.operation.whole, strict=True):
-                if is_whole and isinstance(operand, Name) and not self._is_column(operand.name) and operand.name in self.rows:
-                    yield _of(row, f"says {call.operation.name} of `{operand.name}`, which is `once`", "a row over periods", "leave the word out")
+    def _shapes_over_periods(self, row: Row, expression: Expression) -> Iterator[Problem]:
+        for call in _words_in(expression):
+            what = f"says `{call.operation.name}` and has a value per period"
+            advice = "move the word into a `once` row of its own"
+            yield _of(row, what, "a `once` row for words over whole rows", advice)
+        for name in sorted(set(names_in(expression)) & self.summaries):
+            what = f"is fed by `{name}`, which is made of whole rows"
+            advice = "a period cannot wait for the end of the row: state the rule per period"
+            yield _of(row, what, "parameters, period rows, or `once` rows of parameters alone", advice)
 
-    def cycles(self) -> Iterator[Problem]:
-        try:
-            graphlib.TopologicalSorter(_within_period(self.rows)).prepare()
-        except graphlib.CycleError as error:
-            loop = list(reversed(error.args[1]))
-            row = self.rows[loop[0]]
-            yield _of(row, "needs itself within one period: " + " ← ".join(loop), "no loop inside a period", "use prior_<row> for one of them")
+    def _shapes_once(self, row: Row, expression: Expression) -> Iterator[Problem]:
+        for name in dict.fromkeys(_bare(expression)):
+            if self._is_over_periods(name):
+                what = f"is `once` and uses `{name}`, which has a value per period"
+                yield _of(row, what, "whole rows inside a word such as total(row)", "choose total, last, npv, when …")
+        for call in _words_in(expression):
+            for operand, is_whole in zip(call.operands, call.operation.whole, strict=True):
+                is_known = isinstance(operand, Name) and operand.name in {*self.rows, *self.scalars}
+                if is_whole and is_known and not self._is_over_periods(operand.name):
+                    what = f"says {call.operation.name} of `{operand.name}`, which is one number"
+                    yield _of(row, what, "a row over periods", "leave the word out")
+
+
+def _near(name: str, known: Collection[str], prefix: str = "") -> str:
+    near = difflib.get_close_matches(name, sorted(known), 1)
+    return f"did you mean `{prefix}{near[0]}`?" if near else "add it to a sheet or to a parameter file"
+
+
+def _words_in(expression: Expression) -> Iterator[Call]:
+    return (call for call in calls_in(expression) if call.operation.name in WORDS)
 
 
 def _bare(expression: Expression) -> Iterator[str]:
@@ -227,29 +260,38 @@ def _within_period(rows: Mapping[str, Row]) -> dict[str, list[str]]:
     return {name: [each for each in row.ingredients if each in rows] for name, row in rows.items()}
 
 
+def _cycles(rows: Mapping[str, Row]) -> Iterator[Problem]:
+    try:
+        graphlib.TopologicalSorter(_within_period(rows)).prepare()
+    except graphlib.CycleError as error:
+        loop = list(reversed(error.args[1]))
+        what = "needs itself within one period: " + " ← ".join(loop)
+        yield _of(rows[loop[0]], what, "no loop inside a period", f"use {PRIOR}<row> for one of them")
+
+
 def _blocks(rows: Mapping[str, Row]) -> Iterator[Block]:
     """Rows in an order that can be filled in; those in a loop through time share a block."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     order = list(graphlib.TopologicalSorter(_within_period(rows)).static_order())
-    place = {name: number for number, name in enumerate(order)}
-    edges = [
-        (place[name], place[each.removeprefix(PRIOR)])
-        for name in order
-        for each in rows[name].ingredients
-        if each.removeprefix(PRIOR) in rows
-    ]
-    starts, ends = zip(*edges, strict=True) if edges else ((), ())
-    graph = coo_array(([1] * len(edges), (starts, ends)), shape=(len(order), len(order)))
-    _, group = connected_components(graph, connection="strong")
-    members: dict[int, list[str]] = {}
-    for name in order:
-        members.setdefault(int(group[place[name]]), []).append(name)
     needs = {
-        number: {int(group[place[each.removeprefix(PRIOR)]]) for name in names for each in rows[name].ingredients if each.removeprefix(PRIOR) in rows} - {number}
-        for number, names in members.items()
+        name: {each.removeprefix(PRIOR) for each in rows[name].ingredients if each.removeprefix(PRIOR) in rows}
+        for name in order
     }
-    for number in graphlib.TopologicalSorter(needs).static_order():
-        block = tuple(rows[name] for name in members[number])
-        yield Block(block, is_stepwise=len(block) > 1 or PRIOR + block[0].name in block[0].ingredients)
+    leader = _loops(order, needs)
+    blocks: dict[str, list[str]] = {}
+    for name in order:
+        blocks.setdefault(leader[name], []).append(name)
+    between = {
+        first: {leader[each] for name in names for each in needs[name]} - {first} for first, names in blocks.items()
+    }
+    for first in graphlib.TopologicalSorter(between).static_order():
+        block = tuple(rows[name] for name in blocks[first])
+        yield Block(block, is_stepwise=len(block) > 1 or PRIOR + first in block[0].ingredients)
+
+
+def _loops(order: list[str], needs: Mapping[str, set[str]]) -> dict[str, str]:
+    """For each row the first of those it needs, at any distance, that need it in turn: itself if there is no loop."""
+    reaches = np.array([[other == name or other in needs[name] for other in order] for name in order], dtype=np.float32)
+    for _ in range(len(order).bit_length()):  # each product doubles the distance
+        reaches = np.minimum(reaches @ reaches, 1)
+    first = np.argmax(reaches * reaches.T, axis=1) if order else ()
+    return {name: order[place] for name, place in zip(order, first, strict=True)}

@@ -367,7 +367,11 @@ def _all_roots(flow: np.ndarray) -> _Roots:
     return _Roots(
         at=np.concatenate([-found.at[::-1, futures:], middle[None], found.at[:, :futures]]),
         crossing=np.concatenate(
-            [-found.crossing[::-1, futures:], np.where(left == right, TOUCHES, right)[None], found.crossing[:, :futures]]
+            [
+                -found.crossing[::-1, futures:],
+                np.where(left == right, TOUCHES, right)[None],
+                found.crossing[:, :futures],
+            ]
         ),
         first=left,
     )

@@ -50,7 +50,15 @@ class Operation:
         return self.binds if target == "words" or self.is_infix else ATOM
 
 
-def _sign(name: str, function: np.ufunc, words: str, sign: str, binds: int, **about_flags: bool) -> Operation:
+def _sign(
+    name: str,
+    function: np.ufunc,
+    words: str,
+    sign: str,
+    binds: int,
+    keeps_flags: bool = False,
+    refuses_flags: bool = False,
+) -> Operation:
     return Operation(
         name,
         function,
@@ -60,7 +68,8 @@ def _sign(name: str, function: np.ufunc, words: str, sign: str, binds: int, **ab
         binds=binds,
         takes=(binds, binds + 1),
         is_infix=True,
-        **about_flags,
+        keeps_flags=keeps_flags,
+        refuses_flags=refuses_flags,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,144 +11,184 @@ from dealgrid.dates import Calendar
 from dealgrid.engine.book import Block, Book
 from dealgrid.engine.row import OPENING, PRIOR, Row
 from dealgrid.engine.trace import calls_in
-from dealgrid.problems import ModelError, Problem
+from dealgrid.problems import InputError, ModelError, Problem
 
 Values = Mapping[str, float | np.ndarray]
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """A row overridden in one period: `period` counts from 0, None for a `once` row; `value` () or (futures,)."""
+    """A row overridden in one period by a pin: `value` is () or (futures,).
+
+    `period` counts from 0; None is every period, and for a `once` row the only one.
+    """
 
     row: str
     period: int | None
     value: float | np.ndarray
 
 
-def run(book: Book, calendar: Calendar, given: Values, fixed: Iterable[Fixed] = (), futures: int | None = None) -> dict[str, np.ndarray]:
+def run(
+    book: Book, calendar: Calendar, given: Values, fixed: Iterable[Fixed] = (), futures: int | None = None
+) -> dict[str, np.ndarray]:
     """Fill in the book.
 
     `given` holds the parameters: a number or (futures,) for each of `book.scalars`; (periods,) or
     (periods, futures) for those of `book.columns` that are not the calendar's. Without `futures`, period
-    rows come back as (periods,) and `once` rows as (); with it, as (periods, futures) and (futures,).
-    `ModelError` names the row and period where a value is not a number.
+    rows come back as (periods,) and `once` rows as (); with it, as (periods, futures) and (futures,); all
+    read-only. Of pins on one cell the last counts. `InputError` for what is given in another shape or not at
+    all, `ModelError` with row and period where a value is not a number.
     """
-    grid = _Grid(book, calendar, given, fixed, futures)
-    with np.errstate(all="ignore"):  # a division by zero in the branch not taken is no error; `_refuse_nan` looks at results
+    given = {**calendar.ingredients(), **given}
+    fixed = tuple(fixed)
+    problems = [*_unfit_given(book, len(calendar), given, futures), *_unfit_pins(book, len(calendar), fixed, futures)]
+    if problems:
+        raise InputError(problems)
+    grid = _Grid(book, len(calendar), given, fixed)
+    with np.errstate(all="ignore"):  # a division by zero in the branch not taken is no error; results are looked at
         for block in book.blocks:
             (grid.fill_stepwise if block.is_stepwise else grid.fill_whole)(block)
     _refuse_nan(book, calendar, grid.values)
-    return {name: grid.shaped(name) for name in book.rows}
+    return {name: _shaped(grid.values[name], futures) for name in book.rows}
 
 
 class _Grid:
-    """Values as they are filled in; period rows are (periods,) alone or (periods, 1 or futures) in a crowd."""
+    """Values as they are filled in: (periods, futures) and, for `once` rows, (futures,); 1 future where all agree.
 
-    def __init__(self, book: Book, calendar: Calendar, given: Values, fixed: Iterable[Fixed], futures: int | None) -> None:
+    One case is a crowd of one, as NumPy rounds the powers of bare scalars in another way than those of arrays:
+    test_a_case_alone_equals_itself_in_a_crowd.
+    """
+
+    def __init__(self, book: Book, periods: int, given: Values, fixed: tuple[Fixed, ...]) -> None:
         self.book = book
-        self.periods = len(calendar)
-        self.futures = futures
-        self.given: dict[str, np.ndarray] = {}
-        for name, value in {**calendar.ingredients(), **given}.items():
-            array = np.asarray(value, dtype=float)
-            needs_axis = futures is not None and name in book.columns and array.ndim == 1
-            self.given[name] = array[:, None] if needs_axis else array
+        self.periods = periods
+        self.given = {name: _with_futures(value, name in book.columns) for name, value in given.items()}
         self.values: dict[str, np.ndarray] = {}
         self.fixed: dict[str, list[Fixed]] = {}
-        for each in fixed:
-            self.fixed.setdefault(each.row, []).append(each)
+        for pin in fixed:
+            self.fixed.setdefault(pin.row, []).append(pin)
 
     def known(self, name: str) -> np.ndarray:
+        """Values of a row, parameter or calendar column, or of a row one period earlier, its opening first."""
+        if name.startswith(PRIOR):
+            row = name.removeprefix(PRIOR)
+            return _stacked([self.opening(row), *self.known(row)[:-1]])
         return self.values[name] if name in self.values else self.given[name]
 
     def opening(self, row: str) -> np.ndarray:
-        return self.given.get(OPENING + row, np.float64(0.0))
+        return self.given.get(OPENING + row, np.zeros(1))
 
     def fill_whole(self, block: Block) -> None:
         """One row that no later period feeds: all its periods in one go."""
         (row,) = block.rows
-        operands = [self._shifted(name) if name.startswith(PRIOR) else self.known(name) for name in row.ingredients]
-        value = np.asarray(row.function(*operands), dtype=float)
-        self.values[row.name] = self._pinned(row, value if row.is_once else self._over_periods(value))
+        value = np.atleast_1d(np.asarray(row.function(*map(self.known, row.ingredients)), dtype=float))
+        if not row.is_once:
+            value = np.broadcast_to(value, (self.periods, value.shape[-1]))
+        self.values[row.name] = self._pinned(row, value)
+
+    def _pinned(self, row: Row, value: np.ndarray) -> np.ndarray:
+        pins = self.fixed.get(row.name)
+        if not pins:
+            return value
+        width = max(value.shape[-1], *(np.size(pin.value) for pin in pins))
+        value = np.broadcast_to(value, (*value.shape[:-1], width)).copy()
+        for pin in pins:
+            value[slice(None) if pin.period is None else pin.period] = pin.value
+        return value
 
     def fill_stepwise(self, block: Block) -> None:
         """Rows that feed each other from period to period: left to right, one period at a time."""
         inside = {row.name for row in block.rows}
-        columns = {
-            name: self._column(name)
+        outside = {
+            name: self._by_period(name)
             for row in block.rows
             for name in row.ingredients
             if name.removeprefix(PRIOR) not in inside
         }
+        history: dict[str, list[np.ndarray]] = {name: [] for name in inside}
         prior = {PRIOR + name: self.opening(name) for name in inside}
-        history: dict[str, list] = {name: [] for name in inside}
+        pins = {
+            (name, period): np.atleast_1d(np.asarray(pin.value, dtype=float))
+            for name in inside
+            for pin in self.fixed.get(name, ())
+            for period in (range(self.periods) if pin.period is None else [pin.period])
+        }
         for period in range(self.periods):
-            here = {**prior, **{name: column[period] for name, column in columns.items()}}
+            here = {**prior, **{name: values[period] for name, values in outside.items()}}
             for row in block.rows:
-                value = row.function(*[here[name] for name in row.ingredients])
-                for each in self.fixed.get(row.name, ()):
-                    if each.period == period:
-                        value = each.value
+                value = pins.get((row.name, period))
+                if value is None:  # as floats, or two flags would add up to True
+                    value = np.asarray(row.function(*[here[name] for name in row.ingredients]), dtype=float)
                 here[row.name] = value
                 history[row.name].append(value)
             prior = {PRIOR + name: here[name] for name in inside}
         for name, values in history.items():
-            self.values[name] = self._stack(values)
+            self.values[name] = _stacked(values)
 
-    def _column(self, name: str) -> np.ndarray | list:
-        """A value for each period, whatever the shape of what is given."""
-        if name.startswith(PRIOR):
-            return self._shifted(name)
+    def _by_period(self, name: str) -> np.ndarray | list[np.ndarray]:
         value = self.known(name)
-        is_column = name in self.book.columns or (name in self.book.rows and not self.book.rows[name].is_once)
-        return value if is_column else [value] * self.periods
+        return value if value.ndim > 1 else [value] * self.periods
 
-    def _shifted(self, name: str) -> np.ndarray:
-        """A row one period earlier, its opening first."""
-        row = name.removeprefix(PRIOR)
-        return self._stack([self.opening(row), *self.known(row)[:-1]])
 
-    def _stack(self, values: list) -> np.ndarray:
-        if self.futures is None:
-            return np.array(values, dtype=float)
-        rows = [np.atleast_1d(np.asarray(value, dtype=float)) for value in values]
-        return np.stack(np.broadcast_arrays(*rows))
+def _with_futures(value: float | np.ndarray, is_column: bool) -> np.ndarray:
+    array = np.asarray(value, dtype=float)
+    return array[:, np.newaxis] if is_column and array.ndim == 1 else np.atleast_1d(array)
 
-    def _over_periods(self, value: np.ndarray) -> np.ndarray:
-        if self.futures is None:
-            return value if value.ndim else np.full(self.periods, value)
-        return np.broadcast_to(value, (self.periods, value.shape[-1] if value.ndim else 1)).copy()
 
-    def _pinned(self, row: Row, value: np.ndarray) -> np.ndarray:
-        for each in self.fixed.get(row.name, ()):
-            if row.is_once:
-                value = np.asarray(each.value, dtype=float)
-            elif np.ndim(each.value) and value.shape[-1] == 1:
-                value = np.broadcast_to(value, (self.periods, np.size(each.value))).copy()
-                value[each.period] = each.value
-            else:
-                value = value.copy()
-                value[each.period] = each.value
-        return value
+def _stacked(values: list[np.ndarray]) -> np.ndarray:
+    """(futures,) or (1,) per period as (periods, futures)."""
+    stacked = np.empty((len(values), max(map(len, values))))
+    for period, value in enumerate(values):
+        stacked[period] = value
+    return stacked
 
-    def shaped(self, name: str) -> np.ndarray:
-        """The row in the shape its reader was promised."""
-        value = self.values[name]
-        if self.futures is None:
-            return value
-        shape = (self.futures,) if self.book.rows[name].is_once else (self.periods, self.futures)
-        return np.broadcast_to(value, shape)
+
+def _shaped(value: np.ndarray, futures: int | None) -> np.ndarray:
+    """The row in the shape its reader was promised; a view that cannot be written to."""
+    if futures is None:
+        value = value[..., 0]
+        return np.broadcast_to(value, value.shape)
+    return np.broadcast_to(value, (*value.shape[:-1], futures))
+
+
+def _unfit_given(book: Book, periods: int, given: Values, futures: int | None) -> Iterator[Problem]:
+    shapes = {True: [(periods,)], False: [()]}
+    if futures is not None:
+        shapes = {True: [(periods,), (periods, futures)], False: [(), (futures,)]}
+    for name in sorted(book.given):
+        if name not in given:
+            yield Problem("parameters", f"`{name}` has no value", "a value for every parameter a row uses", "give one")
+        elif np.shape(given[name]) not in shapes[name in book.columns]:
+            expected = " or ".join(map(str, shapes[name in book.columns]))
+            advice = "one per period for a parameter by date, one for any other; more only with futures"
+            yield Problem("parameters", f"`{name}` has values of shape {np.shape(given[name])}", expected, advice)
+
+
+def _unfit_pins(book: Book, periods: int, fixed: Iterable[Fixed], futures: int | None) -> Iterator[Problem]:
+    for pin in fixed:
+        if pin.row not in book.rows:
+            yield Problem("pins", f"`{pin.row}` is not a row", "the name of a row", "see `dealgrid show` for the names")
+        elif pin.period is not None and (book.rows[pin.row].is_once or not 0 <= pin.period < periods):
+            expected = "no period: the row has one number" if book.rows[pin.row].is_once else f"0 to {periods - 1}"
+            yield Problem("pins", f"row `{pin.row}` is pinned in period {pin.period}", expected, "correct the period")
+        elif np.shape(pin.value) not in ([()] if futures is None else [(), (futures,)]):
+            what = f"row `{pin.row}` is pinned to values of shape {np.shape(pin.value)}"
+            yield Problem("pins", what, "one number, or one per future", "give one number")
 
 
 def _refuse_nan(book: Book, calendar: Calendar, values: Mapping[str, np.ndarray]) -> None:
-    """A value that is not a number is an error at its first row, unless the row is a rate of return."""
-    problems = []
+    """A value that is not a number is an error at its first row, but for rates of return and what is made of them."""
+    may_be_nan: set[str] = set()
     for row in (row for block in book.blocks for row in block.rows):
-        bad = np.isnan(values[row.name])
-        if not bad.any() or any(call.operation.name == "irr" for call in calls_in(book.expressions[row.name])):
+        is_nan = np.isnan(values[row.name])
+        if not is_nan.any():
             continue
-        where = "" if row.is_once else f" in {calendar.periods[int(np.argmax(bad.reshape(len(calendar), -1).any(axis=1)))]}"
-        problems.append(
+        is_rate = any(call.operation.name == "irr" for call in calls_in(book.expressions[row.name]))
+        if is_rate or may_be_nan.intersection(row.ingredients):
+            may_be_nan.add(row.name)
+            continue
+        where = "" if row.is_once else f" in {calendar.periods[int(np.argmax(is_nan.any(axis=1)))]}"
+        raise ModelError(
             Problem(
                 row.file,
                 f"row `{row.name}` is not a number{where}",
@@ -157,6 +197,3 @@ def _refuse_nan(book: Book, calendar: Calendar, values: Mapping[str, np.ndarray]
                 row.line,
             )
         )
-        break  # what follows from it is not another problem
-    if problems:
-        raise ModelError(problems)

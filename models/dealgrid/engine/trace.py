@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,7 @@ class Symbol(NDArrayOperatorsMixin):
             raise Unsayable(f"{ufunc.__name__}.{method}")
         return apply(ufunc, operands, options)
 
-    def __array_function__(self, function: Callable, types: Any, operands: Any, options: Any) -> Symbol:
+    def __array_function__(self, function: Callable[..., Any], types: Any, operands: Any, options: Any) -> Symbol:
         """Write down any other NumPy function the table knows: `np.where`."""
         return apply(function, operands, options)
 
@@ -88,6 +88,9 @@ class Symbol(NDArrayOperatorsMixin):
     def __len__(self) -> int:
         raise Unsayable("len()", "a row does not know how many periods there are")
 
+    def __format__(self, form: str) -> str:
+        raise Unsayable("a text", "a row is a number")
+
     def __iter__(self) -> Iterator[Symbol]:
         raise Unsayable("a loop", "use a word over the whole row, such as total(row), in a `once` row")
 
@@ -95,7 +98,7 @@ class Symbol(NDArrayOperatorsMixin):
         raise Unsayable("[ ]", "reach an earlier period by the ingredient prior_<row>")
 
 
-def apply(function: Callable, operands: tuple, options: dict | None = None) -> Symbol:
+def apply(function: Callable[..., Any], operands: tuple[object, ...], options: Mapping[str, object]) -> Symbol:
     """The symbol of an operation on operands; `Unsayable` if the table does not have it in this form."""
     operation = BY_FUNCTION.get(function)
     if operation is None:
@@ -107,7 +110,7 @@ def apply(function: Callable, operands: tuple, options: dict | None = None) -> S
     expressions = tuple(expression_of(operand) for operand in operands)
     if operation.refuses_flags and all(is_flag(expression) for expression in expressions):
         raise Unsayable(
-            f"{operation.name} of two yes/no answers",
+            f"{operation.name} of nothing but yes/no answers",
             "NumPy reads True + True as True: join them with np.logical_or, or make each a flag row first",
         )
     return Symbol(Call(operation, expressions))
@@ -117,16 +120,21 @@ def expression_of(value: object) -> Expression:
     """The expression of a symbol or of a literal a row may hold."""
     if isinstance(value, Symbol):
         return value.expression
+    if value is None:
+        raise Unsayable("nothing", "begin its one line with `return`")
     if isinstance(value, bool) or not isinstance(value, int | float | np.floating):
         raise Unsayable(f"{value!r}", "only rows, parameters, 0, 1 and np.inf can stand in a row")
     if float(value) not in LITERALS:
         raise Unsayable(f"the number {value!r}", "only 0, 1 and np.inf are literals: any other number is a parameter")
-    return Number(float(value))
+    return Number(abs(float(value)))  # −0 is 0
 
 
 def is_flag(expression: Expression) -> bool:
-    """Whether the expression is a yes or no straight from a comparison."""
-    return isinstance(expression, Call) and expression.operation.is_flag
+    """Whether NumPy answers with a yes or no (a boolean), which it adds and takes roots of in its own way."""
+    if not isinstance(expression, Call):
+        return False
+    operands = expression.operands[1:] if expression.operation.name == "where" else expression.operands
+    return expression.operation.is_flag or (expression.operation.keeps_flags and all(map(is_flag, operands)))
 
 
 def trace(row: Row) -> Expression:
@@ -135,7 +143,7 @@ def trace(row: Row) -> Expression:
         return expression_of(row.function(*(Symbol(Name(name)) for name in row.ingredients)))
     except Unsayable as error:
         what, advice = f"row `{row.name}` says {error.word}", error.advice
-    except Exception as error:  # whatever a row does with a symbol is the row's fault, to be said, not shown as a traceback
+    except Exception as error:  # noqa: BLE001: whatever a row does to a symbol is its fault, said without a traceback
         what, advice = f"row `{row.name}` cannot be read: {error}", "write it with the operations listed"
     expected = f"{SAYABLE}, + − * / **, comparisons, words"
     raise ModelError(Problem(row.file, what, expected, advice, row.line))
@@ -183,5 +191,3 @@ def _spell_in_words(atom: Name | Number) -> str:
     if isinstance(atom, Name):
         return atom.name
     return "no limit" if np.isinf(atom.value) else f"{atom.value:g}"
-
-

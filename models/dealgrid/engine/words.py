@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +20,12 @@ from dealgrid.engine.trace import Call, Name, Symbol, Unsayable, expression_of
 __all__ = ["each", "irr", "irr_state", "largest", "last", "moic", "npv", "payback", "total", "when"]
 
 
-def _word(function: Callable) -> Callable:
+def _word(function: Callable[..., np.ndarray]) -> Callable[..., Any]:
     """Make a function of whole rows readable as an expression: said of symbols, it is written down."""
     operation = WORDS[function.__name__]
 
     @functools.wraps(function)
-    def say(*operands: object) -> object:
+    def say(*operands: Any) -> Any:
         if not any(isinstance(operand, Symbol) for operand in operands):
             return function(*operands)
         expressions = tuple(expression_of(operand) for operand in operands)
@@ -32,17 +33,17 @@ def _word(function: Callable) -> Callable:
             raise Unsayable(f"{operation.name} of {len(expressions)}", f"it takes {len(operation.whole)}")
         for expression, is_whole in zip(expressions, operation.whole, strict=True):
             if is_whole and not isinstance(expression, Name):
-                raise Unsayable(f"{operation.name} of a formula", "a word takes whole rows by name: make the formula a row")
+                raise Unsayable(f"{operation.name} of a formula", "a word takes whole rows by name: make it a row")
         return Symbol(Call(operation, expressions))
 
-    say.__word__ = True  # type: ignore[attr-defined]
+    say.__word__ = True  # type: ignore[attr-defined]  # row.py knows a word by it
     return say
 
 
 @_word
 def total(row: np.ndarray) -> np.ndarray:
     """The sum over all periods, in the row's unit."""
-    return np.add.reduce(row, axis=0)
+    return _sum(row)
 
 
 @_word
@@ -60,7 +61,7 @@ def largest(row: np.ndarray) -> np.ndarray:
 @_word
 def npv(flow: np.ndarray, discount_factor: np.ndarray) -> np.ndarray:
     """Present value of a flow: the sum of flow × discount factor, in the flow's unit."""
-    return np.add.reduce(flow * discount_factor, axis=0)
+    return _sum(flow * discount_factor)
 
 
 @_word
@@ -81,7 +82,7 @@ def moic(paid_in: np.ndarray, got_back: np.ndarray) -> np.ndarray:
 
     Nothing paid in gives no limit if anything came back, else 0.
     """
-    paid, got = total(paid_in), total(got_back)
+    paid, got = _sum(paid_in), _sum(got_back)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(paid > 0, got / paid, np.where(got > 0, np.inf, 0.0))
 
@@ -89,16 +90,29 @@ def moic(paid_in: np.ndarray, got_back: np.ndarray) -> np.ndarray:
 @_word
 def payback(cumulative: np.ndarray, date: np.ndarray) -> np.ndarray:
     """The date of the first period from which the cumulative cash flow stays at or above 0; inf for never."""
-    periods = len(cumulative)
     is_below = cumulative < 0
-    repaid = np.where(is_below.any(axis=0), periods - np.argmax(is_below[::-1], axis=0), 0)
-    dates = np.append(np.reshape(date, periods), np.inf)
-    return dates[repaid]
+    after_the_last = len(cumulative) - np.argmax(is_below[::-1], axis=0)
+    return _date_in(date, np.where(is_below.any(axis=0), after_the_last, 0))
 
 
 @_word
 def when(flag: np.ndarray, date: np.ndarray) -> np.ndarray:
     """The date of the first period whose flag is 1; inf for never."""
-    is_set = np.asarray(flag) > 0
-    dates = np.append(np.reshape(date, len(is_set)), np.inf)
-    return dates[np.where(is_set.any(axis=0), np.argmax(is_set, axis=0), len(is_set))]
+    is_set = flag > 0
+    return _date_in(date, np.where(is_set.any(axis=0), np.argmax(is_set, axis=0), len(is_set)))
+
+
+def _sum(row: np.ndarray) -> np.ndarray:
+    """From the first period to the last, one after the other, as a spreadsheet adds.
+
+    np.sum adds a single case in another order than a crowd: test_a_case_alone_equals_itself_in_a_crowd.
+    """
+    return functools.reduce(np.add, row)
+
+
+def _date_in(date: np.ndarray, period: np.ndarray) -> np.ndarray:
+    """The date in a period counted from 0, one per future; inf after the last."""
+    dates = np.concatenate([date, np.full_like(date[:1], np.inf)])
+    if date.ndim == 1:
+        return dates[period]
+    return np.take_along_axis(np.broadcast_to(dates, (len(dates), *period.shape)), period[np.newaxis], axis=0)[0]

@@ -79,7 +79,7 @@ def read_yaml(text: str, complaints: Complaints) -> Node | None:
     try:
         for event in _events(text):
             builder.take(event)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - see above
         complaints.add(*_syntax(error), line=_error_line(error, text))
         return None
     if builder.is_unusable:

@@ -1,0 +1,467 @@
+"""The meeting place: a deal's rows, its parameters and scenarios, and one case of it filled in."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dealgrid.dates import Calendar, serial
+from dealgrid.engine.book import Book, collect, read_sheets
+from dealgrid.engine.row import PRIOR, Row
+from dealgrid.engine.run import Fixed, run
+from dealgrid.inputs import Dated, Parameter, Pin, Scenario, Setting, apply_settings, check_pins, check_settings, read_inputs
+from dealgrid.inputs.dated import NOTHING
+from dealgrid.problems import InputError, Problem
+from dealgrid.story import Story
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GROUP = "dealgrid.deals"  # the entry-point group in which a package offers its deal
+COMING = "coming_"  # coming_x: the dated amounts of parameter x that fall after the valuation date
+CHECK = "check_"  # a row whose name begins so must be zero
+# The parameters the machine itself asks for: every deal has them.
+FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR = "first_year", "last_year", "periods_per_year"
+VALUATION_DATE, TOLERANCE = "valuation_date", "check_tolerance"
+STRUCTURAL = (FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR, VALUATION_DATE, TOLERANCE)
+FREQUENCIES = (1, 4)
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Whether every check of a case is zero, and the names of those that are not."""
+
+    failed: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether all are zero."""
+        return not self.failed
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A figure, the formula it comes from, and the figures that formula is made of.
+
+    `parts` is empty for a parameter, a calendar column, a pinned figure, and where the tree was cut.
+    """
+
+    name: str
+    label: str
+    unit: str
+    period: str  # "" for one number per case
+    value: float
+    formula: str  # "" for what is given
+    source: str
+    grade: str
+    parts: tuple[Explanation, ...] = ()
+    is_cut: bool = False
+
+
+class Deal:
+    """A deal: its book of rows, its parameters, scenarios and actual figures."""
+
+    def __init__(self, package: ModuleType, root: Path) -> None:
+        self.name: str = package.__name__
+        self.story: Story = package.STORY
+        self.root = root
+        rows, _ = read_sheets(package.SHEETS)  # what is wrong with them, `collect` says with all the rest
+        self.units: dict[str, str] = {name: row.unit for name, row in rows.items()}
+        inputs = read_inputs(root / "params", self.units)
+        self.parameters: dict[str, Parameter] = inputs.parameters
+        self._refuse_missing()
+        self.book: Book = collect(package.SHEETS, *self._names())
+        self._refuse_unused()
+        order = {name: place for place, name in enumerate(self.story.scenarios)}
+        names = sorted(inputs.scenarios, key=lambda name: (order.get(name, len(order)), name))
+        self.scenarios: dict[str, Scenario] = {name: inputs.scenarios[name] for name in names}
+        self.actuals: list[Pin] = inputs.actuals
+
+    @classmethod
+    def load(cls, name: str | None = None, root: Path | None = None) -> Deal:
+        """Open a deal that is installed: by name, or the only one. InputError or ModelError with all problems.
+
+        `root` is the folder with `params/`; without it, the current folder or the nearest above it that has
+        one, else the folder the deal's package was installed from.
+        """
+        offered = {point.name: point for point in entry_points(group=GROUP)}
+        if name is None and len(offered) == 1:
+            name = next(iter(offered))
+        if name not in offered:
+            what = f"{name!r} is not a deal" if name else "no deal is named"
+            raise InputError(Problem("dealgrid", what, "one of " + ", ".join(sorted(offered)), "name one, or run `make setup`"))
+        package = importlib.import_module(offered[name].value)
+        return cls(package, root or _find_root(package))
+
+    def case(
+        self,
+        scenario: str = "status_quo",
+        set: Mapping[str, object] | None = None,
+        pins: Mapping[str, object] | Iterable[Pin] = (),
+    ) -> Case:
+        """One scenario filled in, with parameters set and rows pinned on top of it.
+
+        `set` takes values as people write them (`"32.5%"`) or as numbers; `pins` a mapping of `ROW@PERIOD`
+        or `ROW` to a value, or pins already read. InputError with all problems, ModelError if a row is not
+        a number.
+        """
+        given, calendar, all_pins = self._prepare(scenario, set or {}, pins)
+        values = run(self.book, calendar, self._arrays(given, calendar), self._fixed(all_pins, calendar))
+        return Case(self, scenario, dict(set or {}), calendar, given, all_pins, values)
+
+    def many(self, scenario: str, set: Mapping[str, object], pins: Mapping[str, object] | Iterable[Pin] = ()) -> dict[str, np.ndarray]:
+        """Many futures of one scenario at once: each parameter in `set` one value or an array of one per future.
+
+        Rows come back as (periods, futures), `once` rows as (futures,).
+        """
+        given, calendar, all_pins = self._prepare(scenario, set, pins)
+        futures = next((len(value) for value in given.values() if isinstance(value, np.ndarray)), 1)
+        return run(self.book, calendar, self._arrays(given, calendar), self._fixed(all_pins, calendar), futures)
+
+    def scenario(self, name: str) -> Scenario:
+        """A scenario by name; InputError with the nearest one."""
+        if name not in self.scenarios:
+            raise InputError(Problem("scenario", f"{name!r} is not a scenario", "one of " + ", ".join(self.scenarios), _near(name, self.scenarios)))
+        return self.scenarios[name]
+
+    def row(self, name: str) -> Row:
+        """A row by name; InputError with the nearest one."""
+        if name not in self.book.rows:
+            raise InputError(Problem("row", f"{name!r} is not a row", "a row of a sheet", _near(name, self.book.rows)))
+        return self.book.rows[name]
+
+    def _refuse_missing(self) -> None:
+        missing = [name for name in STRUCTURAL if name not in self.parameters]
+        if missing:
+            raise InputError(
+                Problem(str(self.root / "params" / "base"), f"parameter `{name}` is missing", "every deal has it", "add it to timing.yaml or checks.yaml")
+                for name in missing
+            )
+
+    def _refuse_unused(self) -> None:
+        """A parameter that no row uses is a figure somebody edits without effect."""
+        unused = [name for name in self.parameters if name not in self.book.given and name not in STRUCTURAL]
+        unused = [name for name in unused if COMING + name not in self.book.given]
+        if unused:
+            raise InputError(
+                Problem(
+                    self.parameters[name].file,
+                    f"no row uses the parameter `{name}`",
+                    "every parameter moves something",
+                    _near(name, {each.removeprefix(PRIOR) for row in self.book.rows.values() for each in row.ingredients} - {name}),
+                    self.parameters[name].line,
+                )
+                for name in unused
+            )
+
+    def _names(self) -> tuple[set[str], set[str]]:
+        """Names the rows may use: those with one number per case, those with one per period."""
+        dated = {name for name, parameter in self.parameters.items() if parameter.is_dated}
+        coming = {COMING + name for name, parameter in self.parameters.items() if parameter.between == NOTHING}
+        calendar = set(Calendar(2000, 2000).ingredients())
+        return set(self.parameters) - dated, dated | coming | calendar
+
+    def _prepare(
+        self, scenario: str, set: Mapping[str, object], pins: Mapping[str, object] | Iterable[Pin]
+    ) -> tuple[dict[str, Setting], Calendar, list[Pin]]:
+        problems: list[Problem] = []
+        layers: list[Mapping[str, Setting]] = []
+        given_pins: list[Pin] = []
+        for read in (
+            lambda: layers.append(self.scenario(scenario).set),
+            lambda: layers.append(check_settings(set, self.parameters)),
+            lambda: given_pins.extend(check_pins(pins, self.units) if isinstance(pins, Mapping) else pins),
+        ):
+            try:
+                read()
+            except InputError as error:
+                problems += error.problems
+        if problems:
+            raise InputError(problems)
+        given = apply_settings(self.parameters, *layers)
+        calendar = _calendar(given)
+        _refuse_places(given_pins, self.book, calendar)
+        return given, calendar, [*self._actuals_until(given[VALUATION_DATE], calendar), *given_pins]
+
+    def _actuals_until(self, valuation_date: Setting, calendar: Calendar) -> list[Pin]:
+        """Actual figures of periods that had ended by the valuation date."""
+        ends = {str(year): _year_end(year) for year in range(calendar.first_year, calendar.last_year + 1)}
+        ends |= {period: serial(end) for period, end in zip(calendar.periods, calendar.ends, strict=True)}
+        return [pin for pin in self.actuals if pin.period in ends and ends[pin.period] <= float(valuation_date)]  # type: ignore[arg-type]
+
+    def _arrays(self, given: Mapping[str, Setting], calendar: Calendar) -> dict[str, float | np.ndarray]:
+        """What the engine is given: numbers, arrays of futures, and a value per period for what has dates."""
+        valuation_date = float(given[VALUATION_DATE])  # type: ignore[arg-type]
+        arrays: dict[str, float | np.ndarray] = {}
+        for name, value in given.items():
+            if isinstance(value, Dated):
+                arrays[name] = value.over(calendar)
+            elif self.parameters[name].is_dated:  # set to one number, which then holds throughout
+                arrays[name] = np.broadcast_to(value, (len(calendar), *np.shape(value)))
+            else:
+                arrays[name] = value
+            if self.parameters[name].between == NOTHING:
+                arrays[COMING + name] = _after(value, valuation_date).over(calendar) if isinstance(value, Dated) else arrays[name]
+        return arrays
+
+    def _fixed(self, pins: Iterable[Pin], calendar: Calendar) -> list[Fixed]:
+        return [fixed for pin in pins for fixed in _fix(pin, self.book.rows[pin.row], calendar)]
+
+
+class Case:
+    """One scenario of a deal, filled in: every row, every period, and where each figure comes from."""
+
+    def __init__(
+        self,
+        deal: Deal,
+        scenario: str,
+        settings: dict[str, object],
+        calendar: Calendar,
+        given: dict[str, Setting],
+        pins: list[Pin],
+        values: dict[str, np.ndarray],
+    ) -> None:
+        self.deal = deal
+        self.scenario = scenario
+        self.settings = settings
+        self.calendar = calendar
+        self.given = given
+        self.pins = pins
+        self.values = values
+
+    @property
+    def title(self) -> str:
+        """Title of the scenario."""
+        return self.deal.scenario(self.scenario).title
+
+    def __getitem__(self, name: str) -> float | np.ndarray:
+        """A row's value: a number if it is `once`, else an array of shape (periods,)."""
+        row = self.deal.row(name)
+        return float(self.values[name]) if row.is_once else self.values[name]
+
+    def row(self, name: str) -> pd.Series | float:
+        """A row over periods, in its unit; a number if it is `once`."""
+        import pandas as pd
+
+        if self.deal.row(name).is_once:
+            return float(self.values[name])
+        return pd.Series(self.values[name], index=pd.Index(self.calendar.periods, name="period"), name=name)
+
+    def sheet(self, name: str) -> pd.DataFrame:
+        """All rows of a sheet: a line each, a column per period; a `once` row fills the column `value`."""
+        import pandas as pd
+
+        if name not in self.deal.book.sheets:
+            known = self.deal.book.sheets
+            raise InputError(Problem("sheet", f"{name!r} is not a sheet", "one of " + ", ".join(known), _near(name, known)))
+        return pd.DataFrame(
+            {
+                row.name: {"label": row.label, "unit": row.unit, "shape": row.shape}
+                | ({"value": float(self.values[row.name])} if row.is_once else dict(zip(self.calendar.periods, self.values[row.name], strict=True)))
+                for row in self.deal.book.sheets[name]
+            }
+        ).T
+
+    @functools.cached_property
+    def checks(self) -> Checks:
+        """Which checks of the model are not zero, by the tolerance of the case."""
+        tolerance = float(self.given[TOLERANCE])  # type: ignore[arg-type]
+        failed = (name for name in self.deal.book.rows if name.startswith(CHECK) and np.max(np.abs(self.values[name])) > tolerance)
+        return Checks(tuple(failed))
+
+    def as_json(self, rows: Collection[str] | None = None) -> dict:
+        """The case as plain data, at full precision; no limit and never are `"inf"`, no rate is null."""
+        chosen = [self.deal.row(name) for name in rows] if rows is not None else list(self.deal.book.rows.values())
+        return {
+            "deal": self.deal.name,
+            "scenario": self.scenario,
+            "periods": list(self.calendar.periods),
+            "rows": {row.name: self._row_as_json(row) for row in chosen},
+            "checks": {"passed": self.checks.passed, "failed": list(self.checks.failed)},
+        }
+
+    def _row_as_json(self, row: Row) -> dict:
+        head = {"label": row.label, "unit": row.unit, "shape": row.shape}
+        if row.is_once:
+            return head | {"value": _plain(float(self.values[row.name]))}
+        return head | {"values": [_plain(value) for value in self.values[row.name].tolist()]}
+
+    def explain(self, name: str, period: str | None = None, depth: int = 3) -> Explanation:
+        """Where a figure comes from: its formula, what that is made of, down to the sources.
+
+        `period` is needed for a row over periods (the last one if left out); `depth` is how many formulas
+        deep the tree goes. A figure that stands in the tree already is not unfolded again.
+        """
+        place = None
+        if name not in self.deal.parameters and not self.deal.row(name).is_once:
+            place = len(self.calendar) - 1 if period is None else _place(period, self.calendar)
+        return self._explain(name, place, depth, set())
+
+    def rests_on(self, name: str) -> list[Parameter]:
+        """Every parameter a row depends on, in any period, in the order of the parameter files."""
+        seen: set[str] = set()
+        waiting = [name]
+        while waiting:
+            each = waiting.pop()
+            plain = each.removeprefix(PRIOR)
+            if plain in seen:
+                continue
+            seen.add(plain)
+            if plain in self.deal.book.rows:
+                waiting += [*self.deal.book.rows[plain].ingredients]
+                waiting.append("opening_" + plain)
+        names = {each.removeprefix(COMING) for each in seen}
+        return [parameter for parameter in self.deal.parameters.values() if parameter.name in names]
+
+    def _explain(self, name: str, place: int | None, depth: int, seen: set[tuple[str, int | None]]) -> Explanation:
+        if name.startswith(PRIOR):
+            name = name.removeprefix(PRIOR)
+            if not place:
+                return self._given("opening_" + name, None) if "opening_" + name in self.deal.parameters else self._nothing(name)
+            place -= 1
+        if name not in self.deal.book.rows:
+            return self._given(name, place)
+        row = self.deal.book.rows[name]
+        at = None if row.is_once else place
+        period = "" if at is None else self.calendar.periods[at]
+        value = float(self.values[name] if at is None else self.values[name][at])
+        pin = self._pin_of(row, at)
+        if pin is not None:
+            return Explanation(name, row.label, row.unit, period, value, f"pinned ({pin.where})", pin.source, pin.grade)
+        formula = self.deal.book.formula(name)
+        is_cut = depth == 0 or (name, at) in seen
+        seen.add((name, at))
+        parts = () if is_cut else tuple(self._explain(each, self._place_for(row, each, at), depth - 1, seen) for each in row.ingredients)
+        return Explanation(name, row.label, row.unit, period, value, formula, row.source, "", parts, is_cut)
+
+    def _place_for(self, row: Row, ingredient: str, place: int | None) -> int | None:
+        """The period at which an ingredient is shown: a whole row inside a word shows its last."""
+        is_column = ingredient in self.deal.book.columns or (ingredient in self.deal.book.rows and not self.deal.book.rows[ingredient].is_once)
+        return len(self.calendar) - 1 if row.is_once and is_column else place
+
+    def _given(self, name: str, place: int | None) -> Explanation:
+        plain = name.removeprefix(COMING)
+        parameter = self.deal.parameters.get(plain)
+        if parameter is None:
+            column = self.calendar.ingredients()[name]
+            return Explanation(name, name.replace("_", " "), "number", self.calendar.periods[place or 0], float(column[place or 0]), "", "calendar", "")
+        value = self.deal._arrays(self.given, self.calendar)[name]
+        period = self.calendar.periods[place] if np.ndim(value) and place is not None else ""
+        figure = float(value[place or 0]) if np.ndim(value) else float(value)  # type: ignore[index]
+        is_changed = plain in self.deal.scenario(self.scenario).set or plain in self.settings
+        source = f"{self.deal.scenario(self.scenario).file}" if plain in self.deal.scenario(self.scenario).set else parameter.source
+        if plain in self.settings:
+            source = "set for this case"
+        return Explanation(name, parameter.label, parameter.unit, period, figure, "", source, "" if is_changed else parameter.grade)
+
+    @staticmethod
+    def _nothing(name: str) -> Explanation:
+        return Explanation(PRIOR + name, "before the first period", "number", "", 0.0, "", "nothing before the first period", "")
+
+    def _pin_of(self, row: Row, place: int | None) -> Pin | None:
+        found = None
+        for pin in self.pins:
+            if pin.row == row.name and any(fixed.period == place for fixed in _fix(pin, row, self.calendar)):
+                found = pin
+        return found
+
+
+def _calendar(given: Mapping[str, Setting]) -> Calendar:
+    problems = [
+        Problem("set", f"{name} has one value per future", "one value for all", "set one value")
+        for name in STRUCTURAL
+        if np.ndim(given[name])  # type: ignore[arg-type]
+    ]
+    if problems:
+        raise InputError(problems)
+    first, last, frequency = (int(given[name]) for name in (FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR))  # type: ignore[arg-type]
+    if frequency not in FREQUENCIES:
+        raise InputError(Problem("set", f"{PERIODS_PER_YEAR} is {frequency}", "1 for years or 4 for quarters", "choose one of the two"))
+    return Calendar(first, last, frequency)
+
+
+def _after(value: Dated, day: float) -> Dated:
+    """The dated amounts that fall after a day."""
+    return Dated(value.days, tuple(amount if when > day else 0.0 for when, amount in zip(value.days, value.values, strict=True)), value.between)
+
+
+def _fix(pin: Pin, row: Row, calendar: Calendar) -> list[Fixed]:
+    """A pin as the engine takes it; a year's figure in quarters is spread as its row's shape asks."""
+    if row.is_once:
+        return [Fixed(row.name, None, pin.value)]
+    if pin.period is None:
+        return [Fixed(row.name, place, pin.value) for place in range(len(calendar))]
+    if pin.period in calendar.periods:
+        return [Fixed(row.name, calendar.periods.index(pin.period), pin.value)]
+    places = [place for place, name in enumerate(calendar.periods) if name.startswith(pin.period + "-")]
+    if row.shape == "balance":
+        return [Fixed(row.name, places[-1], pin.value)]
+    if row.shape == "flow":
+        lengths = [(calendar.ends[place] - calendar.starts[place]).days + 1 for place in places]
+        return [Fixed(row.name, place, pin.value * length / sum(lengths)) for place, length in zip(places, lengths, strict=True)]
+    return [Fixed(row.name, place, pin.value) for place in places]
+
+
+def _refuse_places(pins: Iterable[Pin], book: Book, calendar: Calendar) -> None:
+    """Pins given by a person must stand in a period the case has."""
+    problems = []
+    for pin in pins:
+        if pin.period is None:
+            continue
+        if book.rows[pin.row].is_once:
+            problems.append(Problem(pin.where, f"{pin.row}@{pin.period}: the row has one number per case", f"{pin.row}=VALUE", "leave the period out", pin.line))
+        elif pin.period not in calendar.periods and not any(name.startswith(pin.period + "-") for name in calendar.periods):
+            problems.append(_no_period(pin.where, f"{pin.row}@{pin.period}", calendar, pin.line))
+    if problems:
+        raise InputError(problems)
+
+
+def _no_period(where: str, what: str, calendar: Calendar, line: int | None = None) -> Problem:
+    advice = "name a year, or set periods_per_year to 4" if calendar.periods_per_year == 1 else "name a year or a quarter of the calendar"
+    return Problem(where, f"{what}: there is no such period", f"a period from {calendar.periods[0]} to {calendar.periods[-1]}", advice, line)
+
+
+def _place(period: str, calendar: Calendar) -> int:
+    try:
+        return calendar.index(period)
+    except ValueError:
+        raise InputError(_no_period("period", repr(period), calendar)) from None
+
+
+def _find_root(package: ModuleType) -> Path:
+    """The folder with `params/`: here or above, else where the deal was installed from."""
+    here = Path.cwd()
+    installed = Path(str(package.__file__)).resolve().parents[2]
+    for folder in (here, *here.parents, installed):
+        if (folder / "params" / "base").is_dir():
+            return folder
+    raise InputError(Problem(str(here), "no folder `params/base` here or above", "the parameter files of the deal", "run inside the project's folder"))
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean `{near[0]}`?" if near else "`dealgrid show` lists what there is"
+
+
+def _year_end(year: int) -> int:
+    import datetime as dt
+
+    return serial(dt.date(year, 12, 31))
+
+
+def _plain(value: float) -> float | str | None:
+    """A number as JSON can hold it."""
+    if math.isnan(value):
+        return None
+    return ("inf" if value > 0 else "-inf") if math.isinf(value) else value
