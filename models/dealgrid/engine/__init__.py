@@ -1,0 +1,1 @@
+"""The engine room: rows as functions, read as numbers, formulas and words."""

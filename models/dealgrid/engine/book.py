@@ -8,14 +8,15 @@ import functools
 import graphlib
 import inspect
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from dealgrid.engine.ops import WORDS
-from dealgrid.engine.row import OPENING, PRIOR, Row, file_of, read_rows
+from dealgrid.engine.row import OPENING, PRIOR, Row, file_of, names_of, read_rows
 from dealgrid.engine.trace import Call, Expression, Name, calls_in, in_words, names_in, trace
 from dealgrid.problems import ModelError, Problem
 
@@ -71,6 +72,7 @@ def collect(modules: Iterable[ModuleType], scalars: Collection[str], columns: Co
 
     `scalars` are parameters with one number per case, `columns` parameters by date and calendar columns.
     """
+    modules = list(modules)
     rows, problems = read_sheets(modules)
     problems += _taken_names(rows, {*scalars, *columns}, columns)
     expressions: dict[str, Expression] = {}
@@ -80,7 +82,8 @@ def collect(modules: Iterable[ModuleType], scalars: Collection[str], columns: Co
         except ModelError as error:
             complained = {(problem.where, problem.line) for problem in problems}
             problems += [each for each in error.problems if (each.where, each.line) not in complained]
-    checker = _Checker(rows, expressions, frozenset(scalars), frozenset(columns))
+    defined = {name for module in modules for function in _definitions(module) for name in names_of(function)}
+    checker = _Checker(rows, expressions, frozenset(scalars), frozenset(columns), frozenset(defined - set(rows)))
     problems += checker.problems()
     if not problems:
         problems += _cycles(rows)
@@ -95,9 +98,7 @@ def read_sheets(modules: Iterable[ModuleType]) -> tuple[dict[str, Row], list[Pro
     problems: list[Problem] = []
     for module in modules:
         sheet = module.__name__.rpartition(".")[2]
-        for name, function in list(vars(module).items()):
-            if not inspect.isfunction(function) or function.__module__ != module.__name__ or name.startswith("_"):
-                continue
+        for function in _definitions(module):
             read, wrong = read_rows(function, sheet)
             problems += wrong
             for row in read:
@@ -112,6 +113,15 @@ def read_sheets(modules: Iterable[ModuleType]) -> tuple[dict[str, Row], list[Pro
     return rows, problems
 
 
+def _definitions(module: ModuleType) -> list[Callable[..., Any]]:
+    """Functions written in the module itself, not imported into it; those with a leading _ are nobody's rows."""
+    return [
+        function
+        for name, function in vars(module).items()
+        if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
+    ]
+
+
 def _lost_definitions(module: ModuleType) -> Iterator[Problem]:
     """Rows of one sheet that a later definition of the same name has replaced without a word."""
     try:
@@ -124,7 +134,7 @@ def _lost_definitions(module: ModuleType) -> Iterator[Problem]:
             continue
         if statement.name in lines:
             what = f"row `{statement.name}` is defined twice: also on line {lines[statement.name]}"
-            yield Problem(file_of(module.__file__), what, "one definition", "rename one", statement.lineno)
+            yield Problem(file_of(inspect.getfile(module)), what, "one definition", "rename one", statement.lineno)
         lines[statement.name] = statement.lineno
 
 
@@ -139,10 +149,11 @@ def _taken_names(rows: Mapping[str, Row], given: Collection[str], columns: Colle
 
 
 def _once_per_definition(problems: Iterable[Problem]) -> list[Problem]:
-    """The problems of a definition that `each` repeats are those of its first row, unless they name something else."""
-    return list({(p.where, p.line, re.sub(r"^row `\w+`", "", p.what)): p for p in reversed(list(problems))}.values())[
-        ::-1
-    ]
+    """A definition that `each` repeats has its problems once, but for those that name something of one row alone."""
+    kept: dict[tuple[str, int | None, str], Problem] = {}
+    for problem in problems:
+        kept.setdefault((problem.where, problem.line, re.sub(r"^row `\w+`", "", problem.what)), problem)
+    return list(kept.values())
 
 
 def _of(row: Row, what: str, expected: str, advice: str) -> Problem:
@@ -158,11 +169,13 @@ class _Checker:
         expressions: Mapping[str, Expression],
         scalars: frozenset[str],
         columns: frozenset[str],
+        unread: frozenset[str],
     ) -> None:
         self.rows = rows
         self.expressions = expressions
         self.scalars = scalars
         self.columns = columns
+        self.unread = unread  # rows with a docstring that says too little: known by name alone
         self.over_periods = columns | {name for name, row in rows.items() if not row.is_once}
         self.summaries = self._summaries()
 
@@ -178,6 +191,8 @@ class _Checker:
         known = {*self.rows, *self.scalars, *self.columns}
         for name in row.ingredients:
             earlier = name.removeprefix(PRIOR)
+            if earlier in self.unread:
+                continue
             if not name.startswith(PRIOR):
                 if name not in known:
                     what = f"asks for `{name}`, which is neither a row nor a parameter"
@@ -227,10 +242,10 @@ class _Checker:
             if self._is_over_periods(name):
                 what = f"is `once` and uses `{name}`, which has a value per period"
                 yield _of(row, what, "whole rows inside a word such as total(row)", "choose total, last, npv, when …")
+        one_number = self.scalars | (set(self.rows) - self.over_periods)
         for call in _words_in(expression):
             for operand, is_whole in zip(call.operands, call.operation.whole, strict=True):
-                is_known = isinstance(operand, Name) and operand.name in {*self.rows, *self.scalars}
-                if is_whole and is_known and not self._is_over_periods(operand.name):
+                if is_whole and isinstance(operand, Name) and operand.name in one_number:
                     what = f"says {call.operation.name} of `{operand.name}`, which is one number"
                     yield _of(row, what, "a row over periods", "leave the word out")
 
@@ -290,8 +305,10 @@ def _blocks(rows: Mapping[str, Row]) -> Iterator[Block]:
 
 def _loops(order: list[str], needs: Mapping[str, set[str]]) -> dict[str, str]:
     """For each row the first of those it needs, at any distance, that need it in turn: itself if there is no loop."""
+    if not order:
+        return {}
     reaches = np.array([[other == name or other in needs[name] for other in order] for name in order], dtype=np.float32)
     for _ in range(len(order).bit_length()):  # each product doubles the distance
         reaches = np.minimum(reaches @ reaches, 1)
-    first = np.argmax(reaches * reaches.T, axis=1) if order else ()
+    first = np.argmax(reaches * reaches.T, axis=1)
     return {name: order[place] for name, place in zip(order, first, strict=True)}

@@ -128,9 +128,14 @@ def _read_one(function: Callable[..., Any], sheet: str, replace: Callable[[str],
         why=" ".join(rest[: source.start()].split() if source else rest.split()),
         source=" ".join(source["source"].split()) if source else "",
         sheet=sheet,
-        file=file_of(function),
+        file=file_of(function.__code__.co_filename),
         line=function.__code__.co_firstlineno,
     )
+
+
+def names_of(function: Callable[..., Any]) -> list[str]:
+    """Names of the rows one definition stands for."""
+    return [replace(function.__name__) for replace, _ in _expansions(function)]
 
 
 def _expansions(function: Callable[..., Any]) -> Iterator[tuple[Callable[[str], str], dict[str, str]]]:
@@ -150,17 +155,16 @@ def _whole_word(word: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![a-z0-9]){word}(?![a-z0-9])")
 
 
-def file_of(function: Callable[..., Any]) -> str:
-    """The file a row stands in, as people type it: relative to the current folder when inside it."""
-    path = Path(function.__code__.co_filename)
+def file_of(path: str) -> str:
+    """A file as people type it: relative to the current folder when inside it."""
     try:
-        return str(path.relative_to(Path.cwd()))
+        return str(Path(path).relative_to(Path.cwd()))
     except ValueError:
-        return str(path)
+        return path
 
 
 def _problem(function: Callable[..., Any], what: str, expected: str, advice: str) -> Problem:
-    return Problem(file_of(function), what, expected, advice, function.__code__.co_firstlineno)
+    return Problem(file_of(function.__code__.co_filename), what, expected, advice, function.__code__.co_firstlineno)
 
 
 def _problems_of_signature(function: Callable[..., Any]) -> Iterator[Problem]:

@@ -152,7 +152,7 @@ def _shaped(value: np.ndarray, futures: int | None) -> np.ndarray:
 
 
 def _unfit_given(book: Book, periods: int, given: Values, futures: int | None) -> Iterator[Problem]:
-    shapes = {True: [(periods,)], False: [()]}
+    shapes: dict[bool, list[tuple[int, ...]]] = {True: [(periods,)], False: [()]}
     if futures is not None:
         shapes = {True: [(periods,), (periods, futures)], False: [(), (futures,)]}
     for name in sorted(book.given):

@@ -143,7 +143,7 @@ def trace(row: Row) -> Expression:
         return expression_of(row.function(*(Symbol(Name(name)) for name in row.ingredients)))
     except Unsayable as error:
         what, advice = f"row `{row.name}` says {error.word}", error.advice
-    except Exception as error:  # noqa: BLE001: whatever a row does to a symbol is its fault, said without a traceback
+    except Exception as error:  # noqa: BLE001 - whatever a row does is its own fault, said without a traceback
         what, advice = f"row `{row.name}` cannot be read: {error}", "write it with the operations listed"
     expected = f"{SAYABLE}, + − * / **, comparisons, words"
     raise ModelError(Problem(row.file, what, expected, advice, row.line))

@@ -15,7 +15,7 @@ LONGEST_NAME = 80  # nobody mistypes a longer one, and comparing long texts is s
 class MisreadError(ValueError):
     """One text or value that cannot be read as what it should be; the reader of the file adds the place."""
 
-    def __init__(self, what: str, expected: str = "", advice: str = "") -> None:
+    def __init__(self, what: str, expected: str, advice: str = "write it in one of these forms") -> None:
         super().__init__(what)
         self.what = what
         self.expected = expected

@@ -134,7 +134,9 @@ def _error_line(error: Exception, text: str) -> int | None:
     position = getattr(error, "position", None)  # of a character that no YAML may hold
     if isinstance(position, int):
         return text.count("\n", 0, position) + 1
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    mark = getattr(error, "problem_mark", None)
+    if mark is None or mark.index >= len(text):  # the end of the file is the wrong place to look for an open quote
+        mark = getattr(error, "context_mark", None) or mark
     return None if mark is None else int(mark.line) + 1
 
 

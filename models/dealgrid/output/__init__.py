@@ -1,0 +1,1 @@
+"""The output room: tables, charts, workbook and report, each from a case."""

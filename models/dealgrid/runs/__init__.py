@@ -1,0 +1,1 @@
+"""The runs room: what takes time or is kept, one folder each."""
