@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import math
@@ -32,6 +33,13 @@ CHECK = "check_"  # a row whose name begins so must be zero
 # The parameters the machine itself asks for: every deal has them.
 FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR = "first_year", "last_year", "periods_per_year"
 VALUATION_DATE, TOLERANCE = "valuation_date", "check_tolerance"
+CALENDAR_UNITS = {
+    "period_start": "date",
+    "period_end": "date",
+    "calendar_year": "year",
+    "days_in_year": "number",
+    "is_year_start": "flag",
+}
 STRUCTURAL = (FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR, VALUATION_DATE, TOLERANCE)
 FREQUENCIES = (1, 4)
 
@@ -52,7 +60,9 @@ class Checks:
 class Explanation:
     """A figure, the formula it comes from, and the figures that formula is made of.
 
-    `parts` is empty for a parameter, a calendar column, a pinned figure, and where the tree was cut.
+    `parts` is empty for a parameter, a calendar column, a pinned figure, and where the tree is cut, which
+    `cut` then says: "above" for a figure unfolded already, "deeper" at the depth asked for. Inside a word
+    over whole rows a row stands with its whole `series`, and with the period in which it is largest.
     """
 
     name: str
@@ -64,7 +74,8 @@ class Explanation:
     source: str
     grade: str
     parts: tuple[Explanation, ...] = ()
-    is_cut: bool = False
+    cut: str = ""
+    series: tuple[float, ...] = ()
 
 
 class Deal:
@@ -139,6 +150,13 @@ class Deal:
             raise InputError(Problem("row", f"{name!r} is not a row", "a row of a sheet", _near(name, self.book.rows)))
         return self.book.rows[name]
 
+    def sheet(self, name: str) -> list[Row]:
+        """The rows of a sheet, in their author's order; InputError with the nearest one."""
+        sheets = self.book.sheets
+        if name not in sheets:
+            raise InputError(Problem("sheet", f"{name!r} is not a sheet", "one of " + ", ".join(sheets), _near(name, sheets)))
+        return sheets[name]
+
     def _refuse_missing(self) -> None:
         missing = [name for name in STRUCTURAL if name not in self.parameters]
         if missing:
@@ -167,7 +185,7 @@ class Deal:
         """Names the rows may use: those with one number per case, those with one per period."""
         dated = {name for name, parameter in self.parameters.items() if parameter.is_dated}
         coming = {COMING + name for name, parameter in self.parameters.items() if parameter.between == NOTHING}
-        calendar = set(Calendar(2000, 2000).ingredients())
+        calendar = set(CALENDAR_UNITS)
         return set(self.parameters) - dated, dated | coming | calendar
 
     def _prepare(
@@ -260,14 +278,11 @@ class Case:
         """All rows of a sheet: a line each, a column per period; a `once` row fills the column `value`."""
         import pandas as pd
 
-        if name not in self.deal.book.sheets:
-            known = self.deal.book.sheets
-            raise InputError(Problem("sheet", f"{name!r} is not a sheet", "one of " + ", ".join(known), _near(name, known)))
         return pd.DataFrame(
             {
                 row.name: {"label": row.label, "unit": row.unit, "shape": row.shape}
                 | ({"value": float(self.values[row.name])} if row.is_once else dict(zip(self.calendar.periods, self.values[row.name], strict=True)))
-                for row in self.deal.book.sheets[name]
+                for row in self.deal.sheet(name)
             }
         ).T
 
@@ -338,30 +353,44 @@ class Case:
         if pin is not None:
             return Explanation(name, row.label, row.unit, period, value, f"pinned ({pin.where})", pin.source, pin.grade)
         formula = self.deal.book.formula(name)
-        is_cut = depth == 0 or (name, at) in seen
+        cut = "above" if (name, at) in seen else "deeper" if depth == 0 else ""
+        if cut:
+            return Explanation(name, row.label, row.unit, period, value, formula, row.source, "", cut=cut)
         seen.add((name, at))
-        parts = () if is_cut else tuple(self._explain(each, self._place_for(row, each, at), depth - 1, seen) for each in row.ingredients)
-        return Explanation(name, row.label, row.unit, period, value, formula, row.source, "", parts, is_cut)
+        parts = tuple(self._part(row, each, at, depth - 1, seen) for each in row.ingredients)
+        return Explanation(name, row.label, row.unit, period, value, formula, row.source, "", parts)
 
-    def _place_for(self, row: Row, ingredient: str, place: int | None) -> int | None:
-        """The period at which an ingredient is shown: a whole row inside a word shows its last."""
-        is_column = ingredient in self.deal.book.columns or (ingredient in self.deal.book.rows and not self.deal.book.rows[ingredient].is_once)
-        return len(self.calendar) - 1 if row.is_once and is_column else place
+    def _part(self, row: Row, name: str, place: int | None, depth: int, seen: set[tuple[str, int | None]]) -> Explanation:
+        """An ingredient at its row's period, or, for a whole row inside a word, with its series."""
+        if not row.is_once or not self._is_column(name):
+            return self._explain(name, place, depth, seen)
+        series = self.values[name] if name in self.values else self._columns[name]
+        largest = int(np.argmax(np.abs(np.where(np.isfinite(series), series, 0.0))))
+        return dataclasses.replace(self._explain(name, largest, depth, seen), series=tuple(series.tolist()))
+
+    def _is_column(self, name: str) -> bool:
+        book = self.deal.book
+        return name in book.columns or (name in book.rows and not book.rows[name].is_once)
+
+    @functools.cached_property
+    def _columns(self) -> dict[str, np.ndarray]:
+        """What the engine was given, calendar included."""
+        given = self.deal._arrays(self.given, self.calendar)
+        return {name: np.asarray(value) for name, value in {**self.calendar.ingredients(), **given}.items()}
 
     def _given(self, name: str, place: int | None) -> Explanation:
-        plain = name.removeprefix(COMING)
-        parameter = self.deal.parameters.get(plain)
+        value = self._columns[name]
+        period = self.calendar.periods[place] if value.ndim and place is not None else ""
+        figure = float(value[place or 0] if value.ndim else value)
+        parameter = self.deal.parameters.get(name.removeprefix(COMING))
         if parameter is None:
-            column = self.calendar.ingredients()[name]
-            return Explanation(name, name.replace("_", " "), "number", self.calendar.periods[place or 0], float(column[place or 0]), "", "calendar", "")
-        value = self.deal._arrays(self.given, self.calendar)[name]
-        period = self.calendar.periods[place] if np.ndim(value) and place is not None else ""
-        figure = float(value[place or 0]) if np.ndim(value) else float(value)  # type: ignore[index]
-        is_changed = plain in self.deal.scenario(self.scenario).set or plain in self.settings
-        source = f"{self.deal.scenario(self.scenario).file}" if plain in self.deal.scenario(self.scenario).set else parameter.source
-        if plain in self.settings:
-            source = "set for this case"
-        return Explanation(name, parameter.label, parameter.unit, period, figure, "", source, "" if is_changed else parameter.grade)
+            return Explanation(name, name.replace("_", " "), CALENDAR_UNITS[name], period, figure, "", "the calendar", "")
+        scenario = self.deal.scenario(self.scenario)
+        if parameter.name in self.settings:
+            return Explanation(name, parameter.label, parameter.unit, period, figure, "", "set for this case", "")
+        if parameter.name in scenario.set:
+            return Explanation(name, parameter.label, parameter.unit, period, figure, "", f"scenario {scenario.name}: {scenario.why}", "")
+        return Explanation(name, parameter.label, parameter.unit, period, figure, "", parameter.source, parameter.grade)
 
     @staticmethod
     def _nothing(name: str) -> Explanation:

@@ -40,3 +40,7 @@ class InputError(DealgridError):
 
 class ModelError(DealgridError):
     """The rows of a deal cannot be read or run as written."""
+
+
+class RunError(DealgridError):
+    """A run could not be finished or written."""

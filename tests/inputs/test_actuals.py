@@ -56,10 +56,11 @@ def test_what_is_wrong_in_actuals_is_named_with_its_line(folder, old, new, line,
 
 
 def test_a_row_without_a_block_or_with_a_strange_unit_is_refused(folder, wrong):
-    path = folder.write("actuals.yaml", "revenue: 3.7\nodd: {}\n")
+    path = folder.write("actuals.yaml", "revenue: 3.7\nodd: {}\nstake_held: []\n")
     assert [problem.what for problem in wrong(read_actuals, path, ROWS)] == [
         "revenue: '3.7' does not give actuals",
         "odd is in 'furlongs', a unit no value can be written in",
+        "stake_held: the list is empty",
     ]
 
 

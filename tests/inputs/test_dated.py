@@ -13,7 +13,9 @@ from dealgrid.inputs.values import read_moment
 
 
 def dated(between, **values):
-    return Dated(tuple(read_moment(key.strip("_").replace("_", "-")) for key in values), tuple(values.values()), between)
+    return Dated(
+        tuple(read_moment(key.strip("_").replace("_", "-")) for key in values), tuple(values.values()), between
+    )
 
 
 def test_a_step_holds_each_value_until_the_next_and_the_first_before_it():

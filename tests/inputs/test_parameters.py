@@ -149,7 +149,9 @@ def test_a_plain_number_of_dollars_is_taken_for_billions_and_the_advice_says_so(
 
 
 def test_no_limit_cannot_lie_on_a_line(folder):
-    problem = folder.change("  value: 92\n", "  value: {2020: 92, 2030: no limit}\n  between: linear\n", "base/split.yaml")
+    problem = folder.change(
+        "  value: 92\n", "  value: {2020: 92, 2030: no limit}\n  between: linear\n", "base/split.yaml"
+    )
     assert "no limit cannot be a value where `between` is linear" in problem.what
 
 

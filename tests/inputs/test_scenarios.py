@@ -80,14 +80,16 @@ def test_saving_again_keeps_comments_order_and_spelling(folder, parameters):
         "title: New deal\nwhy: A new reason\nset:\n  # what OpenAI offers\n  stake: 31%  # the low end\n"
     )
     save_scenario(path, "New deal", "A new reason", {}, parameters)
-    assert path.read_text() == "title: New deal\nwhy: A new reason\nset: {}\n"
+    assert path.read_text() == (
+        "title: New deal\nwhy: A new reason\nset:\n  # what OpenAI offers\n  {}  # the low end\n"
+    )
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "why: >-\n  two\n  lines\nset: {stake: 30%}  # flow\ntitle: 'T'\n",
-        "set:\n    stake:  0.30 # low\n    share_rate:\n        2019: 20%\n        2030: 10%\n\n# end\ntitle: T\nwhy: W",
+        "set:\n  stake:  0.30 # low\n  share_rate:\n    2019: 20%\n    2030: 10%\n\n# end\ntitle: T\nwhy: W",
         "title: T\r\nwhy: W\r\nset:\r\n  cap: 100\r\n  stake: 30%",
         "? title\n: T\nwhy: W\nset:\n  ? stake\n  : 30%\n",
         "{title: T, why: W, set: {stake: 30%}}",

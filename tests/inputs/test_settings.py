@@ -43,7 +43,9 @@ def test_a_dated_parameter_may_be_set_to_one_value(parameters):
 
 
 def test_an_array_holds_a_value_per_future(parameters):
-    checked = check_settings({"stake": np.array([0.3, 0.35]), "includes_principal": np.array([True, False])}, parameters)
+    checked = check_settings(
+        {"stake": np.array([0.3, 0.35]), "includes_principal": np.array([True, False])}, parameters
+    )
     assert checked["stake"].tolist() == [0.3, 0.35]
     assert checked["includes_principal"].dtype == float
     assert check_settings({"stake": np.array(0.3)}, parameters) == {"stake": 0.3}

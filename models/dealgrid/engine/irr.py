@@ -18,6 +18,7 @@ point below that touches zero: it is one (double) rate. Flows smaller than `RESI
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -38,8 +39,7 @@ RESIDUE = 1e-12  # a flow this small beside the largest of its future is what ro
 TIE = 1e-12  # rates whose distances from zero differ by less are equally near
 BLOCK = 8192  # futures worked on together, so that a period of them stays in the processor's cache
 SCALES = 1e-100, 1e100  # flows beyond are brought near 1 by a power of two, which changes no digit
-LOG_STEPS, VALUE_STEPS = 2, 2  # steps every future takes together; those still moving then go on by themselves
-ROUNDS = 3
+FEW_STEPS, MORE_STEPS = 2, 8  # Newton steps on the logarithm: for every future, then for those not yet settled
 SETTLED = 1e-8  # a Newton step this small (relative) leaves an error of its square
 NEWTON_TURNS, MOST_TURNS = 30, 200  # after the first, every second turn halves the bracket, which cannot fail
 
@@ -132,12 +132,14 @@ def annualised(rate: np.ndarray, periods_per_year: float) -> np.ndarray:
 def solve(flow: np.ndarray) -> Rates:
     """Rate, state and number of rates in one go; shapes and errors as in `irr`."""
     flow, shape = _table(flow)
-    futures = np.arange(flow.shape[1])
-    found = np.empty((3, len(futures)))
+    found = np.empty((3, flow.shape[1]))
     with np.errstate(all="ignore"):
-        for part in _blocks(futures, BLOCK):
-            found[:, part] = _single(_cleaned(flow[:, part[0] : part[-1] + 1], part[0]))
-        for part in _blocks(np.flatnonzero(np.isnan(found[-1])), BLOCK // 4):
+        for start in range(0, flow.shape[1], BLOCK):
+            part = slice(start, start + BLOCK)
+            found[:, part] = _single(_cleaned(flow[:, part], start), FEW_STEPS)
+        for part in _open(found, BLOCK):
+            found[:, part] = _single(_cleaned(flow[:, part]), MORE_STEPS)
+        for part in _open(found, BLOCK // 4):
             found[:, part] = _searched(_cleaned(flow[:, part]))
     return Rates(*(row.reshape(shape)[()] for row in found))
 
@@ -176,7 +178,9 @@ def _table(flow: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
     return flow.reshape(len(flow), -1) if flow.size else flow.reshape(len(flow), 0), flow.shape[1:]
 
 
-def _blocks(futures: np.ndarray, size: int) -> list[np.ndarray]:
+def _open(found: np.ndarray, size: int) -> list[np.ndarray]:
+    """The futures whose number of rates is not known yet, in blocks."""
+    futures = np.flatnonzero(np.isnan(found[-1]))
     return [futures[start : start + size] for start in range(0, len(futures), size)]
 
 
@@ -228,8 +232,8 @@ def _noise(flow: np.ndarray) -> float:
 # --- one block of futures ---------------------------------------------------------------------------------------------
 
 
-def _single(flow: np.ndarray) -> np.ndarray:
-    """Rates, states and counts, shape (3, futures), of a cleaned block; the count is NaN where a search is needed."""
+def _single(flow: np.ndarray, steps: int) -> np.ndarray:
+    """Rates, states and counts, shape (3, futures), of a cleaned block; the count is NaN where it stays open."""
     changes, receives = _sign_changes(flow)
     rate = np.full(len(changes), np.nan)
     state = np.select([changes > 0, receives > 0, receives < 0], [ONE_RATE, NEVER_PAID_IN, NEVER_REPAID], NO_FLOWS)
@@ -237,7 +241,7 @@ def _single(flow: np.ndarray) -> np.ndarray:
     several = np.flatnonzero(changes > 1)
     roots[several[~_has_single_rate(flow.take(several, axis=1))]] = np.nan
     is_single = roots == 1
-    rate[is_single] = _single_rates(flow if is_single.all() else flow.compress(is_single, axis=1))
+    rate[is_single] = _single_rates(flow if is_single.all() else flow.compress(is_single, axis=1), steps)
     roots[is_single & np.isnan(rate)] = np.nan
     return np.array([rate, state, roots])
 
@@ -284,49 +288,49 @@ def _nearest(found: _Roots) -> np.ndarray:
 # --- flows with a single rate: Newton, all futures together -----------------------------------------------------------
 
 
-def _single_rates(flow: np.ndarray) -> np.ndarray:
-    """Rates of flows known to have exactly one; NaN for the few that do not settle."""
-    factor = np.full(flow.shape[1], np.nan)
-    going = np.arange(flow.shape[1])
-    discount = None
-    for _ in range(ROUNDS):
-        receipts = np.maximum(flow, 0)
-        payments = receipts - flow
-        discount = _first_guess(receipts, payments) if discount is None else discount
-        for _ in range(LOG_STEPS):
-            discount = _log_step(receipts, payments, discount)
-        for _ in range(VALUE_STEPS):
-            value, slope = _horner(flow, discount)
-            step = value / slope
-            discount = discount - step
-        is_settled = np.abs(step) <= SETTLED * discount
-        factor[going[is_settled]] = discount[is_settled]
-        going, discount = going[~is_settled], discount[~is_settled]
-        if not going.size:
-            break
-        flow = flow.compress(~is_settled, axis=1)
-    return (1 - factor) / factor
+def _single_rates(flow: np.ndarray, steps: int) -> np.ndarray:
+    """Rates of flows known to have exactly one; NaN for those that do not settle in so many steps on the logarithm."""
+    discount = _first_guess(flow)
+    for _ in range(steps):
+        step, _, _ = _log_step(flow, discount)
+        discount = discount * np.exp(-step)
+    for _ in range(2):
+        value, slope = _horner(flow, discount)
+        step = value / slope
+        discount = discount - step
+    return np.where(np.abs(step) <= SETTLED * discount, (1 - discount) / discount, np.nan)
 
 
-def _first_guess(receipts: np.ndarray, payments: np.ndarray) -> np.ndarray:
+def _first_guess(flow: np.ndarray) -> np.ndarray:
     """Discount factor from totals, mean times and their variances: two terms of log(receipts / payments) in x."""
-    got, mean_got, spread_got = _moments(receipts)
-    paid, mean_paid, spread_paid = _moments(payments)
+    (got, mean_got, spread_got), (paid, mean_paid, spread_paid) = _moments(flow)
     height, slope = np.log(got / paid), mean_got - mean_paid
     straight = height / slope
     bent = slope - (spread_got - spread_paid) * straight / 2
     return np.exp(-np.where(bent * slope > slope * slope / 2, height / bent, straight))
 
 
-def _moments(amounts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Total, mean time and variance of the time of amounts, by running sums of running sums."""
-    total, first, second = np.zeros((3, amounts.shape[1]))
-    for amount in amounts[::-1]:
+def _moments(flow: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Total, mean time and variance of the time, of receipts and of payments, by running sums of running sums."""
+    total, first, second = np.zeros((3, 2, flow.shape[1]))
+    for part in _receipts_and_payments(flow):
         second += first
         first += total
-        total += amount
+        total += part
     mean = first / total
-    return total, mean, 2 * second / total + mean - mean * mean
+    return list(zip(total, mean, 2 * second / total + mean - mean * mean, strict=True))
+
+
+def _receipts_and_payments(flow: np.ndarray) -> Iterator[np.ndarray]:
+    """Receipts above payments, shape (2, futures), from the last period to the first, in one array used again.
+
+    Split anew at every use: a kept copy of the whole block would leave the processor's cache.
+    """
+    part = np.empty((2, flow.shape[1]))
+    for amounts in flow[::-1]:
+        np.maximum(amounts, 0, out=part[0])
+        np.subtract(part[0], amounts, out=part[1])
+        yield part
 
 
 def _horner(flow: np.ndarray, discount: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -340,13 +344,16 @@ def _horner(flow: np.ndarray, discount: np.ndarray) -> tuple[np.ndarray, np.ndar
     return value, slope
 
 
-def _log_step(receipts: np.ndarray, payments: np.ndarray, discount: np.ndarray) -> np.ndarray:
-    """One Newton step on log(PV of receipts / PV of payments) in x, returned as a discount factor."""
-    return discount * np.exp(-_log_distance(*_horner(receipts, discount), *_horner(payments, discount), discount))
-
-
-def _log_distance(got, got_slope, paid, paid_slope, discount) -> np.ndarray:
-    return np.log(got / paid) / (discount * (got_slope / got - paid_slope / paid))
+def _log_step(flow: np.ndarray, discount: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Newton's step in x on log(PV of receipts / PV of payments); the value; the value of absolute flows."""
+    value, slope = np.zeros((2, 2, flow.shape[1]))
+    for part in _receipts_and_payments(flow):
+        slope *= discount
+        slope += value
+        value *= discount
+        value += part
+    (got, paid), (got_time, paid_time) = value, slope / value
+    return np.log(got / paid) / (discount * (got_time - paid_time)), got - paid, got + paid
 
 
 # --- any flow: the whole line -----------------------------------------------------------------------------------------
@@ -461,31 +468,22 @@ def _bracketed(flow: np.ndarray, low: np.ndarray, high: np.ndarray, sign_low: np
     root = (low + high) / 2
     x, going = root.copy(), np.arange(root.size)
     for turn in range(MOST_TURNS):
-        step, value, size = _guarded_step(flow, x)
+        step, value, size = _log_step(flow, np.exp(-x))
         is_low = np.sign(value) == sign_low
         low, high = np.where(is_low, x, low), np.where(is_low, high, x)
         target = x + step
         is_inside = (target >= low) & (target <= high)
+        is_root = np.abs(value) <= _noise(flow) * size
         if turn > NEWTON_TURNS and turn % 2:
-            is_inside[:] = False
-        target = np.where(is_inside, target, (low + high) / 2)
+            is_inside &= is_root
+        target = np.where(is_inside, target, np.where(is_root, x, (low + high) / 2))
         root[going] = target
-        stays = np.abs(target - x) > 4 * np.finfo(float).eps * np.maximum(target, 1e-3)
-        stays &= ~(is_inside & (np.abs(value) <= _noise(flow) * size))
+        stays = ~is_root & (np.abs(target - x) > 4 * np.finfo(float).eps * np.maximum(target, 1e-3))
         if not stays.any():
             break
         x, low, high, sign_low, going = (row[stays] for row in (target, low, high, sign_low, going))
         flow = flow if stays.all() else flow.compress(stays, axis=1)
     return root
-
-
-def _guarded_step(flow: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Newton's step in x, the value, and the value of absolute flows."""
-    discount = np.exp(-x)
-    receipts = np.maximum(flow, 0)
-    got, got_slope = _horner(receipts, discount)
-    paid, paid_slope = _horner(receipts - flow, discount)
-    return _log_distance(got, got_slope, paid, paid_slope, discount), got - paid, got + paid
 
 
 # --- the certificate --------------------------------------------------------------------------------------------------

@@ -199,7 +199,7 @@ WORDS: dict[str, Operation] = {
             "payback",
             "{1} of the first period from which {0} stays at or above 0",
             "IF(INDEX({0},1,COLUMNS({0}))<0,1E+300,"
-            "INDEX({1},1,IFERROR(LOOKUP(2,1/({0}<0),COLUMN({0}))-COLUMN({0})+1,0)+1))",
+            "INDEX({1},1,1+IFERROR(MATCH(SUMPRODUCT(MAX(({0}<0)*{1})),{1},1),0)))",  # dates rise and are positive
             (_ROW, _ROW),
         ),
         _word(

@@ -145,10 +145,9 @@ def _stacked(values: list[np.ndarray]) -> np.ndarray:
 
 def _shaped(value: np.ndarray, futures: int | None) -> np.ndarray:
     """The row in the shape its reader was promised; a view that cannot be written to."""
-    if futures is None:
-        value = value[..., 0]
-        return np.broadcast_to(value, value.shape)
-    return np.broadcast_to(value, (*value.shape[:-1], futures))
+    shaped = value[..., 0] if futures is None else np.broadcast_to(value, (*value.shape[:-1], futures))
+    shaped.flags.writeable = False
+    return shaped
 
 
 def _unfit_given(book: Book, periods: int, given: Values, futures: int | None) -> Iterator[Problem]:

@@ -44,7 +44,8 @@ def gather_actuals(path: Path, rows: Mapping[str, str], complaints: Complaints) 
     pins: list[Pin] = []
     for row, entry in (root.entries if root else {}).items():
         if _is_row(row, rows, complaints, entry.key.line):
-            found = [pin for block in _blocks(entry.value) for pin in _read_block(row, block, rows[row], complaints)]
+            blocks = _blocks(row, entry, complaints)
+            found = [pin for block, line in blocks for pin in _read_block(row, block, line, rows[row], complaints)]
             _check_once(found, complaints)
             pins += found
     return pins
@@ -115,18 +116,24 @@ def _is_row(row: str, rows: Mapping[str, str], complaints: Complaints, line: int
     return True
 
 
-def _blocks(node: Node) -> tuple[Node, ...]:
-    return node.items if isinstance(node, Listed) else (node,)
+def _blocks(row: str, entry: Entry, complaints: Complaints) -> list[tuple[Node, int]]:
+    """The blocks of a row, each with the line that stands for it."""
+    if not isinstance(entry.value, Listed):
+        return [(entry.value, entry.key.line)]
+    if not entry.value.items:
+        complaints.add(f"{row}: the list is empty", "a block with grade, source and values",
+                       "add one, or remove the row", entry.key.line)  # fmt: skip
+    return [(item, item.line) for item in entry.value.items]
 
 
-def _read_block(row: str, block: Node, unit: str, complaints: Complaints) -> list[Pin]:
+def _read_block(row: str, block: Node, line: int, unit: str, complaints: Complaints) -> list[Pin]:
     from dealgrid.inputs.schema import ActualsShape, check_shape  # brings pydantic, so only when files are read
 
     if not isinstance(block, Mapped):
         complaints.add(f"{row}: {what_it_is(block)} does not give actuals", "grade, source and values",
-                       "write each on a line below the row", block.line)  # fmt: skip
+                       "write each on a line below the row", line)  # fmt: skip
         return []
-    entries = check_shape(block, ActualsShape, row, block.line, complaints)
+    entries = check_shape(block, ActualsShape, row, line, complaints)
     text = {key: entry.value.text.strip() for key, entry in entries.items() if isinstance(entry.value, Scalar)}
     if text.get("unit", unit) != unit:
         complaints.add(f"{row}: the values are in {quoted(text['unit'])}, the row in {unit}", f"`unit: {unit}`",

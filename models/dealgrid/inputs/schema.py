@@ -16,7 +16,7 @@ from dealgrid.inputs.complaints import Complaints, did_you_mean, listed, quoted
 from dealgrid.inputs.dated import BETWEEN
 from dealgrid.inputs.files import write_text
 from dealgrid.inputs.uncertain import KINDS
-from dealgrid.inputs.values import NO, UNITS, YES, display_range, format_value
+from dealgrid.inputs.values import NO, UNITS, YES, display_range
 from dealgrid.inputs.yaml_text import Entry, Mapped, plain, what_it_is
 
 if TYPE_CHECKING:
@@ -192,6 +192,5 @@ def _setting_schema(parameter: Parameter) -> dict[str, Any]:
     is_flag = UNITS[parameter.unit].kind == "flag"
     single = {"enum": [*YES_OR_NO["enum"], 0, 1]} if is_flag else {"type": ["string", "number"]}
     allowed = display_range(parameter.low, parameter.high, parameter.unit)
-    base = "values by date" if parameter.is_dated else format_value(parameter.number, parameter.unit)
-    description = f"{parameter.label}. {parameter.unit}, {allowed}; in the base {base}"
+    description = f"{parameter.label}. {parameter.unit}, {allowed}"  # no value: it would go stale with each edit
     return {"description": description, **({"anyOf": [single, DATED]} if parameter.is_dated else single)}

@@ -226,7 +226,7 @@ def edited(text: str, root: Mapped, section: str, wanted: Mapping[str, str]) -> 
     What is unchanged keeps its spelling, its comments and its place; new names come last.
     """
     node = root.entries[section].value
-    if not isinstance(node, Mapped) or node.flow or not any(name in wanted for name in node.entries):
+    if not isinstance(node, Mapped) or node.flow or not wanted:
         return replaced(text, root.entries[section], _block(wanted))
     newline = "\r\n" if "\r\n" in text else "\n"
     indent = " " * (node.start - text.rfind("\n", 0, node.start) - 1)

@@ -1,0 +1,211 @@
+"""The command `dealgrid`: reads what was asked, calls the rooms below, and says what is wrong without a traceback.
+
+Exit status: 0 done, 1 a check of the model failed, 2 bad input, 3 a run failed.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dealgrid.deal import Case, Deal
+from dealgrid.engine.row import Row
+from dealgrid.inputs import Pin, Setting, parse_pins, parse_settings
+from dealgrid.problems import DealgridError, InputError, Problem, RunError
+
+CHECK_FAILED, BAD_INPUT, RUN_FAILED, INTERRUPTED = 1, 2, 3, 130
+
+app = typer.Typer(
+    help="A spreadsheet-style financial model of the Microsoft-OpenAI deal.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Format(StrEnum):
+    """How rows are written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+Sets = Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="Give a parameter another value; may be repeated.")]
+Pins = Annotated[list[str], typer.Option("--pin", metavar="ROW@PERIOD=VALUE", help="Give a row a value in a period (without @PERIOD, in all).")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+
+
+def main() -> None:
+    """Run the command; every error a person can mend is said on standard error, without a traceback."""
+    from dealgrid.output.terminal import tell, tell_problems
+
+    try:
+        app()
+    except RunError as error:
+        tell_problems(error.problems)
+        sys.exit(RUN_FAILED)
+    except DealgridError as error:
+        tell_problems(error.problems)
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        tell("Interrupted.")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@app.command()
+def show(
+    scenario: Annotated[str, typer.Argument(help="A scenario, such as new_deal.")],
+    sets: Sets = [],  # noqa: B006 - typer reads the default and never changes it
+    pins: Pins = [],  # noqa: B006 - the same
+    rows: Annotated[str | None, typer.Option(metavar="A,B", help="Only these rows.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Only this sheet.")] = None,
+    format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.table,
+) -> None:
+    """Show a scenario: its rows over the years."""
+    deal = Deal.load()
+    names = _names(rows)
+    case = _case(deal, scenario, sets, pins, names, sheet)
+    chosen = _chosen(deal, names, sheet)
+    if format is Format.json:
+        print(json.dumps(case.as_json([row.name for row in chosen]), ensure_ascii=False))
+    elif format is Format.csv:
+        _write_csv(case, chosen)
+    else:
+        _show_table(case, chosen, is_all=names is None and sheet is None)
+    _exit_on(case)
+
+
+@app.command()
+def explain(
+    row: Annotated[str, typer.Argument(help="A row, such as microsoft_value.")],
+    period: Annotated[str | None, typer.Argument(help="A period, such as 2028 or 2028-Q3.")] = None,
+    scenario: Annotated[str | None, typer.Option(help="The scenario the figures are of.")] = None,
+    sets: Sets = [],  # noqa: B006 - typer reads the default and never changes it
+    pins: Pins = [],  # noqa: B006 - the same
+    depth: Annotated[int, typer.Option(min=0, help="How many formulas deep the tree goes.")] = 2,
+) -> None:
+    """Explain a figure: its formula, its ingredients with their values, down to the sources."""
+    from dealgrid.output.terminal import show_explanation
+
+    deal = Deal.load()
+    case = _case(deal, scenario or deal.story.present, sets, pins, None if row in deal.parameters else [row], None)
+    show_explanation(case.explain(row, period, depth), case.rests_on(row))
+    _exit_on(case)
+
+
+@app.command()
+def check() -> None:
+    """Check the parameter files, the rows and every scenario; say every problem."""
+    from dealgrid.output.terminal import show_checks
+
+    deal = Deal.load()
+    cases = [deal.case(name) for name in deal.scenarios]
+    grades = Counter(parameter.grade for parameter in deal.parameters.values())
+    counted = ", ".join(f"{grades[grade]} {grade}" for grade in sorted(grades))
+    show_checks(cases, f"{len(deal.book.rows)} rows; {len(deal.parameters)} parameters by grade: {counted}.")
+    if not all(case.checks.passed for case in cases):
+        raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def report(
+    scenarios: Annotated[list[str] | None, typer.Argument(help="Scenarios; without any, those of the deal's question.")] = None,
+    sets: Sets = [],  # noqa: B006 - typer reads the default and never changes it
+    output: Annotated[Path | None, typer.Option(help="The reports folder; without it `reports/` of the project.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run the notebook and write HTML, PDF, workbook and numbers into the reports folder."""
+    from dealgrid.output.terminal import progress
+    from dealgrid.runs.report import summary, write_report
+
+    deal = Deal.load()
+    settings = parse_settings(sets, deal.parameters)
+    with progress(quiet) as bar:
+        run = write_report(deal, scenarios or [], settings, output or deal.root / "reports", bar)
+    print("\n".join(summary(run)))
+    if not run.checks_passed:
+        raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def lab() -> None:
+    """Open the notebooks in JupyterLab."""
+    folder = Deal.load().root / "notebooks"
+    os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={folder}"])
+
+
+def _case(
+    deal: Deal, scenario: str, sets: list[str], pins: list[str], names: list[str] | None, sheet: str | None
+) -> Case:
+    """The case asked for; InputError with what is wrong in any of the options, all together."""
+    problems: list[Problem] = []
+    settings: dict[str, Setting] = {}
+    all_pins: list[Pin] = []
+    for read in (
+        lambda: deal.scenario(scenario),
+        lambda: settings.update(parse_settings(sets, deal.parameters)),
+        lambda: all_pins.extend(parse_pins(pins, deal.units)),
+        *(lambda name=name: deal.row(name) for name in names or ()),
+        lambda: deal.sheet(sheet) if sheet is not None else None,
+    ):
+        try:
+            read()
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return deal.case(scenario, settings, all_pins)
+
+
+def _names(rows: str | None) -> list[str] | None:
+    return None if rows is None else [name.strip() for name in rows.split(",") if name.strip()]
+
+
+def _chosen(deal: Deal, names: list[str] | None, sheet: str | None) -> list[Row]:
+    """The rows asked for, by name, by sheet, or both; all where neither is given."""
+    if names is None and sheet is None:
+        return list(deal.book.rows.values())
+    of_sheet = deal.sheet(sheet) if sheet is not None else []
+    return [*(deal.row(name) for name in names or ()), *of_sheet]
+
+
+def _show_table(case: Case, chosen: list[Row], is_all: bool) -> None:
+    from dealgrid.output.terminal import console, show_rows
+
+    if not is_all:
+        show_rows(case, chosen)
+        return
+    story = case.deal.story  # two hundred rows are no answer: show what the values add up to, and say where the rest is
+    show_rows(case, [case.deal.row(name) for name in (*story.holders, story.total, *story.returns)])
+    sheets = ", ".join(case.deal.book.sheets)
+    console().print(f"Rows over the years: --sheet with one of {sheets}; or --rows; or --format csv for all.")
+
+
+def _write_csv(case: Case, rows: list[Row]) -> None:
+    """A line per row, at full precision: a column per period, `value` for a row with one number."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["row", "label", "unit", "shape", "value", *case.calendar.periods])
+    for row in rows:
+        figures = case.values[row.name]
+        once = [repr(float(figures)), *[""] * len(case.calendar)] if row.is_once else ["", *map(repr, figures.tolist())]
+        writer.writerow([row.name, row.label, row.unit, row.shape, *once])
+
+
+def _exit_on(case: Case) -> None:
+    from dealgrid.output.terminal import checks_line, tell
+
+    if not case.checks.passed:
+        tell(checks_line(case))
+        raise typer.Exit(CHECK_FAILED)

@@ -1,0 +1,162 @@
+"""The terminal: cases, explanations and problems as a person reads them there."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Collection, Iterable, Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from dealgrid.deal import Case, Explanation
+from dealgrid.engine.row import Row
+from dealgrid.inputs import Parameter, display_value
+from dealgrid.problems import Problem
+
+LABEL_WIDTH = 44
+FIGURE_WIDTH = 9
+CUTS = {"above": "unfolded above", "deeper": "made of more: ask for it by name, or with a larger --depth"}
+WIDTH_OF_FILES = 200  # where output does not go to a terminal, nothing is cut or wrapped at 80
+
+
+def console(to_error: bool = False) -> Console:
+    """A console for data (standard output) or for everything else (standard error)."""
+    stream = sys.stderr if to_error else sys.stdout
+    return Console(stderr=to_error, highlight=False, soft_wrap=True, width=None if stream.isatty() else WIDTH_OF_FILES)
+
+
+def tell(message: str) -> None:
+    """Say something that is not data: on standard error."""
+    console(to_error=True).print(Text(message))
+
+
+def tell_problems(problems: Sequence[Problem]) -> None:
+    """Print every problem on standard error, each with its place, what was expected and what to do."""
+    out = console(to_error=True)
+    for problem in problems:
+        out.print(Text(str(problem), style="red" if out.is_terminal else ""))
+    if len(problems) > 1:
+        out.print(Text(f"{len(problems)} problems; nothing was done."))
+
+
+def show_rows(case: Case, rows: Collection[Row]) -> None:
+    """Rows across the periods, in as many blocks as the width asks for; then the rows that have one number."""
+    out = console()
+    out.print(Text(f"{case.deal.story.title}: {case.title}", style="bold"))
+    over_time = [row for row in rows if not row.is_once]
+    for places in _blocks(len(case.calendar), out.width if out.is_terminal else None):
+        if over_time:
+            out.print(_table_over_time(case, over_time, places))
+    once = [row for row in rows if row.is_once]
+    if once:
+        out.print(_table_of_numbers(case, once))
+    out.print(Text(checks_line(case)))
+
+
+def checks_line(case: Case) -> str:
+    """One line on the checks of a case."""
+    if case.checks.passed:
+        return "All checks are zero."
+    return "CHECKS FAILED: " + ", ".join(case.checks.failed)
+
+
+def show_explanation(explanation: Explanation, parameters: Iterable[Parameter]) -> None:
+    """A figure as a tree of formulas down to what is given, and the sources of every parameter it rests on."""
+    out = console()
+    tree = Tree(_explanation_text(explanation))
+    _grow(tree, explanation.parts)
+    out.print(tree)
+    table = Table(title="It rests on", title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for heading in ("parameter", "grade", "source"):
+        table.add_column(heading, overflow="fold")
+    for parameter in parameters:
+        table.add_row(Text(parameter.name), parameter.grade, Text(parameter.source))
+    if table.row_count:
+        out.print()
+        out.print(table)
+
+
+def show_checks(cases: Iterable[Case], grades: str) -> None:
+    """A line per scenario with its checks, and the grades of the parameters."""
+    out = console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("scenario")
+    table.add_column("title")
+    table.add_column("checks")
+    for case in cases:
+        table.add_row(case.scenario, Text(case.title), Text(checks_line(case)))
+    out.print(table)
+    out.print(Text(grades))
+
+
+def progress(quiet: bool) -> Progress:
+    """A progress bar on standard error; silent where that is no terminal."""
+    out = console(to_error=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=out,
+        disable=quiet or not out.is_terminal,
+        transient=True,
+    )
+
+
+def _blocks(periods: int, width: int | None) -> Iterable[range]:
+    """Places of the periods that fit side by side; all of them where there is no width to keep."""
+    fit = periods if width is None else max((width - LABEL_WIDTH) // (FIGURE_WIDTH + 1), 1)
+    return [range(start, min(start + fit, periods)) for start in range(0, periods, fit)]
+
+
+def _table_over_time(case: Case, rows: Collection[Row], places: range) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("", max_width=LABEL_WIDTH, no_wrap=False)
+    table.add_column("unit", style="dim", no_wrap=True)
+    for place in places:
+        table.add_column(case.calendar.periods[place], justify="right", no_wrap=True)
+    for row in rows:
+        figures = (display_value(float(case.values[row.name][place]), row.unit) for place in places)
+        table.add_row(Text(row.label), row.unit, *figures)
+    return table
+
+
+def _table_of_numbers(case: Case, rows: Collection[Row]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 0))
+    for row in rows:
+        table.add_row(Text(row.label), Text(row.unit, style="dim"), display_value(float(case.values[row.name]), row.unit))
+    return table
+
+
+def _explanation_text(explanation: Explanation) -> Text:
+    period = f" {explanation.period}" if explanation.period else ""
+    text = Text.assemble((explanation.name, "bold"), f"{period} = ", (display_value(explanation.value, explanation.unit), "bold"))
+    text.append(f" {explanation.unit}" if explanation.unit not in ("date", "flag", "fraction", "multiple") else "")
+    if explanation.label.lower() != explanation.name.replace("_", " "):
+        text.append(f"  {explanation.label}", style="dim")
+    if explanation.formula:
+        text.append(f"\n= {explanation.formula}")
+    if explanation.source:
+        grade = f" (grade {explanation.grade})" if explanation.grade else ""
+        text.append(f"\nsource: {explanation.source}{grade}", style="dim")
+    if explanation.series:
+        text.append(f"\nover all periods: {_series_text(explanation)}", style="dim")
+    if explanation.cut:
+        text.append("\n… " + CUTS[explanation.cut], style="dim")
+    return text
+
+
+def _series_text(explanation: Explanation) -> str:
+    """A whole row in a line; a run of one figure is written once."""
+    figures = [display_value(value, explanation.unit) for value in explanation.series]
+    runs = [(figure, len(list(run))) for figure, run in itertools.groupby(figures)]
+    return "  ".join(figure if count == 1 else f"{count} × {figure}" for figure, count in runs)
+
+
+def _grow(tree: Tree, parts: Iterable[Explanation]) -> None:
+    for part in parts:
+        _grow(tree.add(_explanation_text(part)), part.parts)
