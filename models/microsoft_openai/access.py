@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from dealgrid.engine.words import each
+
 
 def agi_effective_date(agi_date, verification_lag):
     """Date on which AGI has been declared and verified. [date, once]"""
@@ -46,16 +48,18 @@ def lost_fraction(access_fraction, replaced_fraction):
     return (1 - access_fraction) * (1 - replaced_fraction)
 
 
-def partnerships_open_date(exclusivity_ends_on_agi, exclusivity_end, agi_effective_date):
-    """Last day on which Azure alone sells OpenAI's models. [date, once]"""
-    return np.where(exclusivity_ends_on_agi, np.minimum(exclusivity_end, agi_effective_date), exclusivity_end)
+_RIGHTS = {"models": "sells OpenAI's models", "compute": "has the first claim on OpenAI's compute"}
 
 
-def compute_open_ramp(period_end, compute_exclusivity_end, days_in_year, open_years):
-    """How far buying compute from other clouds has come. [fraction, rate]"""
-    return np.minimum(np.maximum(period_end - compute_exclusivity_end, 0) / days_in_year / open_years, 1)
+@each(right=_RIGHTS)
+def right_exclusive_until(exclusivity_ends_on_agi, right_exclusivity_end, agi_effective_date):
+    """Last day on which Azure alone {right}. [date, once]"""
+    return np.where(
+        exclusivity_ends_on_agi, np.minimum(right_exclusivity_end, agi_effective_date), right_exclusivity_end
+    )
 
 
-def open_ramp(period_end, partnerships_open_date, days_in_year, open_years):
-    """How far selling through other clouds has come. [fraction, rate]"""
-    return np.minimum(np.maximum(period_end - partnerships_open_date, 0) / days_in_year / open_years, 1)
+@each(right={"models": "selling through", "compute": "buying compute from"})
+def right_open_ramp(period_end, right_exclusive_until, days_in_year, open_years):
+    """How far {right} other clouds has come. [fraction, rate]"""
+    return np.minimum(np.maximum(period_end - right_exclusive_until, 0) / days_in_year / open_years, 1)

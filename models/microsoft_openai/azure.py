@@ -65,12 +65,12 @@ _PRODUCTS = {"azure_openai": "Azure OpenAI", "copilot": "Copilot"}
 
 
 @each(product=_PRODUCTS)
-def product_demand(product_plan, microsoft_ai_index, product_open_loss, open_ramp, period_years):
+def product_demand(product_plan, microsoft_ai_index, product_open_loss, models_open_ramp, period_years):
     """Revenue of {product} with full access. [US$ bn, flow]
 
     Some of it goes to other clouds once they may sell OpenAI's models.
     """
-    return product_plan * microsoft_ai_index * (1 - product_open_loss * open_ramp) * period_years
+    return product_plan * microsoft_ai_index * (1 - product_open_loss * models_open_ramp) * period_years
 
 
 @each(product=_PRODUCTS)

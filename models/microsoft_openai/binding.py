@@ -13,9 +13,9 @@ def binds_others_cap(others_split_due, others_split_cash):
     return others_split_due > others_split_cash
 
 
-def binds_revenue_share_cap(share_counted_before_cap, share_counted):
+def binds_revenue_share_cap(share_counted_before_cap, share_room):
     """The total cap on the revenue share binds. [flag, flag]"""
-    return share_counted_before_cap > share_counted
+    return share_counted_before_cap > share_room
 
 
 def binds_revenue_share_end(share_in_force, revenue, revenue_share_rate):

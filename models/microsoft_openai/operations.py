@@ -56,9 +56,9 @@ def market_index(growth_index, competition_index, capability_index):
     return growth_index * competition_index * capability_index
 
 
-def partner_factor(partner_uplift, open_ramp):
+def partner_factor(partner_uplift, models_open_ramp):
     """Gain in API revenue from selling through other clouds. [multiple, rate]"""
-    return 1 + partner_uplift * open_ramp
+    return 1 + partner_uplift * models_open_ramp
 
 
 @each(product={"chatgpt": "ChatGPT", "agents": "agents and other products"})

@@ -23,9 +23,14 @@ def share_counted_fraction(period_end, revenue_share_cap_start, days_in_period):
     return np.minimum(np.maximum(period_end - revenue_share_cap_start + 1, 0) / days_in_period, 1)
 
 
-def share_counted_before_cap(share_before_cap, share_counted_fraction):
+def share_not_counted(share_before_cap, share_counted_fraction):
+    """Revenue share that does not count towards the total cap. [US$ bn, flow]"""
+    return share_before_cap * (1 - share_counted_fraction)
+
+
+def share_counted_before_cap(share_before_cap, share_not_counted):
     """Revenue share that counts towards the total cap, before it. [US$ bn, flow]"""
-    return share_before_cap * share_counted_fraction
+    return share_before_cap - share_not_counted
 
 
 def share_room(revenue_share_cap, prior_share_counted_to_date):
@@ -33,25 +38,25 @@ def share_room(revenue_share_cap, prior_share_counted_to_date):
     return np.maximum(revenue_share_cap - prior_share_counted_to_date, 0)
 
 
-def share_counted(share_counted_before_cap, share_room):
-    """Revenue share that counts towards the total cap. [US$ bn, flow]
-
-    Source: joint statement of 27 April 2026 on a total cap; its size The Information, 11 May 2026.
-    """
-    return np.minimum(share_counted_before_cap, share_room)
-
-
-def share_counted_to_date(prior_share_counted_to_date, share_counted):
-    """Revenue share counted towards the total cap to date. [US$ bn, balance]"""
-    return prior_share_counted_to_date + share_counted
-
-
-def revenue_share_paid(share_before_cap, share_counted_before_cap, share_counted):
+def revenue_share_paid(share_not_counted, share_counted_before_cap, share_room):
     """Revenue share paid to Microsoft. [US$ bn, flow]
 
-    Payments before the cap begins to count are paid in full.
+    Payments before the cap begins to count are paid in full, later ones up to what is left under it.
+    Source: joint statement of 27 April 2026 on a total cap; its size The Information, 11 May 2026.
     """
-    return share_before_cap - share_counted_before_cap + share_counted
+    return share_not_counted + np.minimum(share_counted_before_cap, share_room)
+
+
+def share_counted_to_date(
+    prior_share_counted_to_date, revenue_share_paid, share_not_counted, share_counted_fraction
+):
+    """Revenue share counted towards the total cap to date. [US$ bn, balance]
+
+    Counted from what was paid, so that an actual payment takes the place of the formula's.
+    """
+    return prior_share_counted_to_date + np.maximum(revenue_share_paid - share_not_counted, 0) * (
+        share_counted_fraction > 0
+    )
 
 
 def revenue_share_paid_to_date(prior_revenue_share_paid_to_date, revenue_share_paid):

@@ -1,6 +1,7 @@
 """A lemonade stand in six rows: the toy the engine is tested on, so that its tests stand still."""
 
 import numpy as np
+
 from dealgrid.engine.words import irr, total
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from hypothesis import strategies as st
+
 from dealgrid.engine.ops import OPERATIONS
 from dealgrid.engine.trace import Call, Expression, Name
-from hypothesis import strategies as st
 
 NAMES = ("lemons", "sugar", "water")
 LITERALS = ("0", "1", "np.inf")

@@ -35,11 +35,13 @@ STATES = {
     NO_RATE: "no rate",  # money goes both ways, yet the value has the same sign at every rate
 }
 
+ROUNDING = 2.0**-53  # the largest relative error of one operation on doubles
 RESIDUE = 1e-12  # a flow this small beside the largest of its future is what rounding left: one dollar in a trillion
 TIE = 1e-12  # rates whose distances from zero differ by less are equally near
 BLOCK = 8192  # futures worked on together, so that a period of them stays in the processor's cache
 SCALES = 1e-100, 1e100  # flows beyond are brought near 1 by a power of two, which changes no digit
 FEW_STEPS, MORE_STEPS = 2, 8  # Newton steps on the logarithm: for every future, then for those not yet settled
+VALUE_STEPS = 2  # Newton steps on the value itself, after those
 SETTLED = 1e-8  # a Newton step this small (relative) leaves an error of its square
 NEWTON_TURNS, MOST_TURNS = 30, 200  # after the first, every second turn halves the bracket, which cannot fail
 
@@ -136,10 +138,10 @@ def solve(flow: np.ndarray) -> Rates:
     with np.errstate(all="ignore"):
         for start in range(0, flow.shape[1], BLOCK):
             part = slice(start, start + BLOCK)
-            found[:, part] = _single(_cleaned(flow[:, part], start), FEW_STEPS)
+            found[:, part] = _by_signs(_cleaned(flow[:, part], start))
         for part in _open(found, BLOCK):
-            found[:, part] = _single(_cleaned(flow[:, part]), MORE_STEPS)
-        for part in _open(found, BLOCK // 4):
+            found[:, part] = _by_totals(_cleaned(flow[:, part]))
+        for part in _open(found, BLOCK // 2):
             found[:, part] = _searched(_cleaned(flow[:, part]))
     return Rates(*(row.reshape(shape)[()] for row in found))
 
@@ -211,14 +213,22 @@ def _refuse(flow: np.ndarray, start: int) -> None:
 
 def _sign_changes(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How often the sign changes down each column, zeros skipped, and the last sign (0 where all are zero)."""
-    changes, last = np.zeros((2, flow.shape[1]), dtype=np.int16)
-    is_change = np.empty(flow.shape[1], dtype=bool)
+    changes, last = _counters(flow)
     for amounts in flow:
-        sign = np.subtract(amounts > 0, amounts < 0, dtype=np.int16)
-        np.less(sign * last, 0, out=is_change)
-        changes += is_change
-        np.copyto(last, sign, where=sign != 0)
+        _count_change(changes, last, amounts > 0, amounts < 0)
     return changes, last
+
+
+def _counters(flow: np.ndarray) -> np.ndarray:
+    """Room for two small whole numbers per future: bytes if they can count the periods, as they are fastest."""
+    return np.zeros((2, flow.shape[1]), dtype=np.int8 if len(flow) < 128 else np.int32)
+
+
+def _count_change(changes: np.ndarray, last: np.ndarray, up: np.ndarray, down: np.ndarray) -> None:
+    """Take one more sign into the count, in place: `up` and `down` are flags, neither for a zero."""
+    sign = up.view(np.int8) - down.view(np.int8)
+    changes += (sign * last < 0).view(np.int8)
+    np.copyto(last, sign, where=up | down)
 
 
 def _noise(flow: np.ndarray) -> float:
@@ -226,23 +236,32 @@ def _noise(flow: np.ndarray) -> float:
 
     Two roundings a period in Horner's rule, one for the discount factor, one for the weights of a derived flow.
     """
-    return (4 * len(flow) + 8) * np.finfo(float).eps / 2
+    return (4 * len(flow) + 8) * ROUNDING
 
 
 # --- one block of futures ---------------------------------------------------------------------------------------------
 
 
-def _single(flow: np.ndarray, steps: int) -> np.ndarray:
-    """Rates, states and counts, shape (3, futures), of a cleaned block; the count is NaN where it stays open."""
-    changes, receives = _sign_changes(flow)
-    rate = np.full(len(changes), np.nan)
-    state = np.select([changes > 0, receives > 0, receives < 0], [ONE_RATE, NEVER_PAID_IN, NEVER_REPAID], NO_FLOWS)
-    roots = np.minimum(changes, 1.0)
-    several = np.flatnonzero(changes > 1)
-    roots[several[~_has_single_rate(flow.take(several, axis=1))]] = np.nan
-    is_single = roots == 1
+def _by_signs(flow: np.ndarray) -> np.ndarray:
+    """Rates, states and counts, shape (3, futures), of a cleaned block as far as signs tell; else the count is NaN."""
+    changes, last = _sign_changes(flow)
+    state = np.array([NEVER_REPAID, NO_FLOWS, NEVER_PAID_IN], dtype=float)[last + 1]
+    state[changes > 0] = ONE_RATE
+    return _single(flow, changes == 1, np.where(changes > 1, np.nan, 0.0), state, FEW_STEPS)
+
+
+def _by_totals(flow: np.ndarray) -> np.ndarray:
+    """The same for flows with both signs as far as running totals tell, and for those Newton needs longer for."""
+    changes, _ = _sign_changes(flow)
+    is_single = (changes == 1) | _has_single_rate(flow)
+    return _single(flow, is_single, np.full(len(changes), np.nan), np.full(len(changes), float(ONE_RATE)), MORE_STEPS)
+
+
+def _single(flow: np.ndarray, is_single: np.ndarray, roots: np.ndarray, state: np.ndarray, steps: int) -> np.ndarray:
+    """Rates, states and counts where there is a single rate; the count becomes NaN if Newton does not settle."""
+    rate = np.full(len(roots), np.nan)
     rate[is_single] = _single_rates(flow if is_single.all() else flow.compress(is_single, axis=1), steps)
-    roots[is_single & np.isnan(rate)] = np.nan
+    roots[is_single] = np.where(np.isnan(rate[is_single]), np.nan, 1.0)
     return np.array([rate, state, roots])
 
 
@@ -263,15 +282,18 @@ def _has_single_rate(flow: np.ndarray) -> np.ndarray:
 
 def _total_changes(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sign changes of the running totals, which bound the number of positive rates, and whether rounding spares them."""
-    totals = np.empty_like(flow)
     total, size = np.zeros((2, flow.shape[1]))
-    sure = np.ones(flow.shape[1], dtype=bool)
-    for running, amounts in zip(totals, flow, strict=True):
-        total += amounts
+    for amounts in flow:
         size += np.abs(amounts)
-        running[:] = total
-        sure &= (np.abs(total) > _noise(flow) * size) | (size == 0)
-    return _sign_changes(totals)[0], sure
+    size *= _noise(flow)
+    changes, last = _counters(flow)
+    sure = np.ones(flow.shape[1], dtype=bool)
+    for amounts in flow:
+        total += amounts
+        up, down = total > size, total < -size
+        _count_change(changes, last, up, down)
+        sure &= up | down | (last == 0)
+    return changes, sure
 
 
 def _nearest(found: _Roots) -> np.ndarray:
@@ -294,7 +316,7 @@ def _single_rates(flow: np.ndarray, steps: int) -> np.ndarray:
     for _ in range(steps):
         step, _, _ = _log_step(flow, discount)
         discount = discount * np.exp(-step)
-    for _ in range(2):
+    for _ in range(VALUE_STEPS):
         value, slope = _horner(flow, discount)
         step = value / slope
         discount = discount - step
@@ -465,7 +487,7 @@ def _walk(flow: np.ndarray, points: np.ndarray, signs: np.ndarray) -> _Roots:
 
 def _bracketed(flow: np.ndarray, low: np.ndarray, high: np.ndarray, sign_low: np.ndarray) -> np.ndarray:
     """The root between `low` and `high` ≥ 0, where the signs differ: Newton as above, halving where it strays."""
-    root = (low + high) / 2
+    root = low + np.minimum((high - low) / 2, 0.1)
     x, going = root.copy(), np.arange(root.size)
     for turn in range(MOST_TURNS):
         step, value, size = _log_step(flow, np.exp(-x))
@@ -478,7 +500,7 @@ def _bracketed(flow: np.ndarray, low: np.ndarray, high: np.ndarray, sign_low: np
             is_inside &= is_root
         target = np.where(is_inside, target, np.where(is_root, x, (low + high) / 2))
         root[going] = target
-        stays = ~is_root & (np.abs(target - x) > 4 * np.finfo(float).eps * np.maximum(target, 1e-3))
+        stays = ~is_root & (np.abs(target - x) > 8 * ROUNDING * np.maximum(target, 1e-3))
         if not stays.any():
             break
         x, low, high, sign_low, going = (row[stays] for row in (target, low, high, sign_low, going))

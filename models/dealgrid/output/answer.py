@@ -1,0 +1,303 @@
+"""The answer in words: sentences computed from cases, so that no result is ever typed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from dealgrid.deal import VALUATION_DATE, Case, Deal
+from dealgrid.engine.irr import ONE_RATE, STATES
+from dealgrid.engine.row import Row
+from dealgrid.inputs import display_value, format_value
+
+BINDS = "binds_"  # a flag row whose name begins so says that a clause binds
+STATE = "_state"  # x_state is the kind of answer the rate of return x has
+OURS = "J"  # the grade of a figure that is our own judgement
+AMOUNT = "US$ bn"
+
+
+def answer(present: Case, proposal: Case) -> list[str]:
+    """A dozen plain sentences: what each structure is worth to whom, why, when clauses bind, how sure it is."""
+    return [
+        _total(present, proposal),
+        *_holders(present, proposal),
+        *_streams(present, proposal),
+        *_returns(present, proposal),
+        *(clauses_finding(case) for case in (present, proposal)),
+        _sureness(proposal),
+        _checked((present, proposal)),
+    ]
+
+
+def titles(cases: Sequence[Case]) -> list[str]:
+    """A title for each case that tells it from the others: its scenario's, and what was set or pinned on top."""
+    found: list[str] = []
+    for case in cases:
+        changes = [f"{name} {_as_written(case, name)}" for name in case.settings]
+        changes += [f"{pin.row}{'@' + pin.period if pin.period else ''} pinned" for pin in _own_pins(case)]
+        title = ", ".join([case.title, *changes])
+        found.append(title if title not in found else f"{title} ({found.count(title) + 1})")
+    return found
+
+
+def caption(cases: Sequence[Case]) -> str:
+    """What stands under every table and chart: source, cases, valuation date, how values are made, master check."""
+    dates = dict.fromkeys(_shown(_number(case, VALUATION_DATE), "date") for case in cases)
+    names = "; ".join(titles(cases))
+    source = (
+        f"Source: dealgrid, model of {cases[0].deal.story.title}. {'Case' if len(cases) == 1 else 'Cases'}: {names}."
+    )
+    return " ".join([source, f"Valued on {' and '.join(dates)}.", *convention(cases[0].deal), _checked(cases)])
+
+
+def convention(deal: Deal) -> list[str]:
+    """How cash is discounted, in the words of the rows that discount it."""
+    factors = (name for stream in deal.story.streams for name in deal.row(stream).ingredients)
+    rows = dict.fromkeys(name for name in factors if name in deal.book.rows and deal.row(name).shape == "rate")
+    return [deal.row(name).why for name in rows if deal.row(name).why]
+
+
+def center_name(deal: Deal) -> str:
+    """The short name of the party at the centre."""
+    return deal.story.holders.get(deal.story.center, deal.row(deal.story.center).label)
+
+
+def signed_streams(case: Case) -> dict[str, float]:
+    """The present value of each of the centre's streams, those it pays negative, under its row's name."""
+    story = case.deal.story
+    return {name: _value(case, name) * (-1 if name in story.outflows else 1) for name in story.streams}
+
+
+def stream_flows(case: Case) -> dict[str, np.ndarray]:
+    """Cash per period behind each stream's value, shape (periods,), those it pays negative.
+
+    The flow is the one that the stream's row discounts. Streams of another make are left out.
+    """
+    flows = {}
+    for name in case.deal.story.streams:
+        parts = [each for each in case.deal.row(name).ingredients if _is_flow(case.deal, each)]
+        if parts:
+            flows[name] = case.values[parts[0]] * (-1 if name in case.deal.story.outflows else 1)
+    return flows
+
+
+def forecast(case: Case) -> list[int]:
+    """Places of the periods that end after the valuation date."""
+    valued = _number(case, VALUATION_DATE)
+    return [place for place, end in enumerate(case.calendar.ingredients()["period_end"]) if end > valued]
+
+
+def clauses(deal: Deal) -> list[Row]:
+    """The rows that say when a clause binds, in the order of the sheets."""
+    return [row for name, row in deal.book.rows.items() if name.startswith(BINDS) and not row.is_once]
+
+
+def binding_periods(case: Case) -> dict[str, list[str]]:
+    """For each clause that binds at all, its label and the periods in which it does."""
+    periods = {
+        row.label: [case.calendar.periods[at] for at in np.flatnonzero(case.values[row.name])]
+        for row in clauses(case.deal)
+    }
+    return {label: when for label, when in periods.items() if when}
+
+
+def values_finding(cases: Sequence[Case]) -> str:
+    """What the values by holder show, as a title."""
+    story = cases[0].deal.story
+    if len(cases) == 1:
+        part = _value(cases[0], story.center) / _value(cases[0], story.total)
+        return f"{center_name(cases[0].deal)} holds {_shown(part, 'fraction')} of a total of US$ {_amount(cases[0], story.total)}bn"
+    if len(cases) > 2:
+        return f"{center_name(cases[0].deal)}'s value: {_span(cases, story.center)}"
+    changes = {label: _value(cases[1], name) - _value(cases[0], name) for name, label in story.holders.items()}
+    moves = [f"{label} {_gains(change)}" for label, change in _largest_moves(changes)]
+    whole = _value(cases[1], story.total) - _value(cases[0], story.total)
+    return ", ".join([*moves, f"the total {_gains(whole)}"]) if moves else "No holder's value changes"
+
+
+def streams_finding(cases: Sequence[Case]) -> str:
+    """What the streams show, as a title."""
+    deal, center = cases[0].deal, center_name(cases[0].deal)
+    streams = [signed_streams(case) for case in cases]
+    if len(cases) == 1:
+        largest = max(streams[0], key=lambda name: streams[0][name])
+        return f"{deal.story.streams[largest]} brings {center} most: {_shown(streams[0][largest])} of {_amount(cases[0], deal.story.center)}"
+    if len(cases) > 2:
+        spread = {
+            name: max(each[name] for each in streams) - min(each[name] for each in streams)
+            for name in deal.story.streams
+        }
+        widest = max(spread, key=lambda name: spread[name])
+        return f"{center}'s streams differ most in {deal.story.streams[widest]}: by {_shown(spread[widest])}"
+    changes = {label: streams[1][name] - streams[0][name] for name, label in deal.story.streams.items()}
+    moves = [
+        f"{label} {_shown(change)}" if change < 0 else f"{label} +{_shown(change)}"
+        for label, change in _largest_moves(changes)
+    ]
+    whole = _value(cases[1], deal.story.center) - _value(cases[0], deal.story.center)
+    return f"{center} {_gains(whole)}: {', '.join(moves)}" if moves else f"No stream of {center}'s changes"
+
+
+def cash_finding(case: Case) -> str:
+    """What the centre's cash over time shows, as a title."""
+    places = forecast(case)
+    totals = sum(stream_flows(case).values())[places] if places else np.zeros(0)  # type: ignore[index]
+    if not np.any(totals):
+        return f"No cash for {center_name(case.deal)} after the valuation date"
+    best = int(np.argmax(totals))
+    periods = [case.calendar.periods[place] for place in places]
+    return (
+        f"{center_name(case.deal)} receives {_shown(totals[best])} of {_shown(totals.sum())} in {periods[best]} alone"
+        if totals[best] > totals.sum() / 4
+        else f"{center_name(case.deal)} receives {_shown(totals.sum())} from {periods[0]} to {periods[-1]}, most in {periods[best]}"
+    )
+
+
+def clauses_finding(case: Case) -> str:
+    """Which clauses bind, and when, in a sentence."""
+    found = binding_periods(case)
+    count = f"{len(found)} of {len(clauses(case.deal))} clauses bind at some time"
+    when = "; ".join(f"{label} ({spans(case, periods)})" for label, periods in found.items())
+    return f"{titles([case])[0]}: {count}{': ' + when if when else ''}."
+
+
+def spans(case: Case, periods: Iterable[str]) -> str:
+    """Periods as runs: `2027–2030, 2035`."""
+    places = sorted(case.calendar.periods.index(period) for period in periods)
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place == runs[-1][1] + 1:
+            runs[-1][1] = place
+        else:
+            runs.append([place, place])
+    names = case.calendar.periods
+    return ", ".join(names[first] if first == last else f"{names[first]}–{names[last]}" for first, last in runs)
+
+
+def rate_state(case: Case, name: str) -> str:
+    """Kind of answer a rate of return has, in words; empty for any other row."""
+    if name + STATE not in case.deal.book.rows:
+        return ""
+    return STATES[int(_value(case, name + STATE))]
+
+
+def _total(present: Case, proposal: Case) -> str:
+    first, second = titles((present, proposal))
+    total = present.deal.story.total
+    change = _value(proposal, total) - _value(present, total)
+    return (
+        f"All holders together: {first} is worth US$ {_amount(present, total)}bn, {second} US$ {_amount(proposal, total)}bn, "
+        f"{_more(change)} (present values on {_shown(_number(proposal, VALUATION_DATE), 'date')})."
+    )
+
+
+def _holders(present: Case, proposal: Case) -> list[str]:
+    return [
+        f"{label}: {_amount(present, name)} → {_amount(proposal, name)}, {_more(_value(proposal, name) - _value(present, name))}."
+        for name, label in present.deal.story.holders.items()
+    ]
+
+
+def _streams(present: Case, proposal: Case) -> list[str]:
+    story = present.deal.story
+    before, after = signed_streams(present), signed_streams(proposal)
+    changes = {story.streams[name]: after[name] - before[name] for name in story.streams}
+    moves = _largest_moves(changes)
+    if not moves:
+        return [f"No stream of {center_name(present.deal)}'s changes."]
+    told = " and ".join(f"{label} ({_more(change)})" for label, change in moves)
+    return [f"Of {center_name(present.deal)}'s streams the most moves in {told}."]
+
+
+def _returns(present: Case, proposal: Case) -> list[str]:
+    return [
+        f"{label}: {return_text(present, name)} → {return_text(proposal, name)}."
+        for name, label in present.deal.story.returns.items()
+    ]
+
+
+def return_text(case: Case, name: str) -> str:
+    """A return as people read it: `49.0%`, `never repaid`, `12.0% (several rates)`."""
+    state = rate_state(case, name)
+    value = _value(case, name)
+    if state and np.isnan(value):
+        return state
+    shown = _shown(value, case.deal.row(name).unit)
+    return shown if state in ("", STATES[ONE_RATE]) else f"{shown} ({state})"
+
+
+def _sureness(case: Case) -> str:
+    rests = case.rests_on(case.deal.story.center)
+    ours, ours_all = (sum(each.grade == OURS for each in group) for group in (rests, case.deal.parameters.values()))
+    return (
+        f"How sure: {center_name(case.deal)}'s value rests on {len(rests)} parameters, {ours} of them our own estimates "
+        f"(grade {OURS}); of all {len(case.deal.parameters)} parameters, {ours_all} are."
+    )
+
+
+def _checked(cases: Sequence[Case]) -> str:
+    failed = list(dict.fromkeys(name for case in cases for name in case.checks.failed))
+    if failed:
+        return f"CHECKS THAT ARE NOT ZERO: {', '.join(failed)}."
+    return "All checks are zero."
+
+
+def _largest_moves(changes: dict[str, float]) -> list[tuple[str, float]]:
+    """The largest gain and the largest loss, the larger of the two first."""
+    ordered = sorted(changes.items(), key=lambda pair: pair[1])
+    ends = [ordered[-1]] * (ordered[-1][1] > 0) + [ordered[0]] * (ordered[0][1] < 0)
+    seen = [(label, change) for label, change in ends if _is_seen(change)]
+    return sorted(seen, key=lambda pair: -abs(pair[1]))
+
+
+def _is_seen(change: float) -> bool:
+    """Whether a change shows at the decimals of a table."""
+    return _shown(change) != _shown(0.0)
+
+
+def _gains(change: float) -> str:
+    if not _is_seen(change):
+        return "stays"
+    return f"{'gains' if change > 0 else 'loses'} {_shown(abs(change))}"
+
+
+def _more(change: float) -> str:
+    if not _is_seen(change):
+        return "no change"
+    return f"{_shown(abs(change))} {'more' if change > 0 else 'less'}"
+
+
+def _span(cases: Sequence[Case], name: str) -> str:
+    ordered = sorted(zip(titles(cases), cases, strict=True), key=lambda pair: _value(pair[1], name))
+    (low, least), (high, most) = ordered[0], ordered[-1]
+    return f"least under {low} ({_amount(least, name)}), most under {high} ({_amount(most, name)})"
+
+
+def _amount(case: Case, name: str) -> str:
+    return _shown(_value(case, name), case.deal.row(name).unit)
+
+
+def _shown(value: float, unit: str = AMOUNT) -> str:
+    return display_value(float(value), unit)
+
+
+def _value(case: Case, name: str) -> float:
+    return float(case.values[name])
+
+
+def _number(case: Case, name: str) -> float:
+    return float(case.given[name])  # type: ignore[arg-type]
+
+
+def _is_flow(deal: Deal, name: str) -> bool:
+    return name in deal.book.rows and deal.row(name).shape == "flow"
+
+
+def _as_written(case: Case, name: str) -> str:
+    value = case.given[name]
+    return format_value(float(value), case.deal.parameters[name].unit) if np.isscalar(value) else "as set"  # type: ignore[arg-type]
+
+
+def _own_pins(case: Case) -> list:
+    return [pin for pin in case.pins if pin not in case.deal.actuals]
