@@ -13,7 +13,7 @@ import numpy as np
 EPOCH = dt.date(1899, 12, 30)  # day 0 of the Excel calendar as every spreadsheet counts it after February 1900
 NEVER = math.inf  # the serial day of a date that never comes
 QUARTER = re.compile(r"(\d{4})-?Q([1-4])", re.IGNORECASE)
-MONTHS_PER_YEAR = 12
+MONTHS = {1: 12, 4: 3}  # in a period, by periods per year
 
 
 def serial(date: dt.date) -> int:
@@ -42,10 +42,16 @@ class Calendar:
     last_year: int
     periods_per_year: int = 1
 
+    def __post_init__(self) -> None:
+        if self.first_year > self.last_year:
+            raise ValueError(f"no periods from {self.first_year} to {self.last_year}: the first year comes first")
+        if self.periods_per_year not in MONTHS:
+            raise ValueError(f"{self.periods_per_year} periods per year: write 1 (years) or 4 (quarters)")
+
     @cached_property
     def starts(self) -> tuple[dt.date, ...]:
         """First day of each period."""
-        months = MONTHS_PER_YEAR // self.periods_per_year
+        months = MONTHS[self.periods_per_year]
         return tuple(
             dt.date(year, 1 + part * months, 1)
             for year in range(self.first_year, self.last_year + 1)
@@ -63,7 +69,7 @@ class Calendar:
         """Names of the periods, as people write them."""
         if self.periods_per_year == 1:
             return tuple(str(start.year) for start in self.starts)
-        months = MONTHS_PER_YEAR // self.periods_per_year
+        months = MONTHS[self.periods_per_year]
         return tuple(f"{start.year}-Q{1 + (start.month - 1) // months}" for start in self.starts)
 
     def __len__(self) -> int:
@@ -71,21 +77,30 @@ class Calendar:
 
     def index(self, period: str) -> int:
         """Position of a period named `2028` or `2028-Q3`; ValueError where there is none of that name."""
-        return self.periods.index(period.strip().upper().replace("Q", "-Q").replace("--", "-"))
+        quarter = QUARTER.fullmatch(period.strip())
+        name = f"{quarter[1]}-Q{quarter[2]}" if quarter else period.strip()
+        if name not in self.periods:
+            raise ValueError(f"no period {period!r}: they run from {self.periods[0]} to {self.periods[-1]}")
+        return self.periods.index(name)
 
     def ingredients(self) -> dict[str, np.ndarray]:
-        """What the calendar supplies to rows, each of shape (periods,).
+        """What the calendar supplies to rows, each of shape (periods,), read-only.
 
         `period_start`, `period_end` (serial days), `calendar_year`, `days_in_year`, `is_year_start`.
         """
-        years = np.array([start.year for start in self.starts], dtype=float)
-        first_days = np.array([serial(dt.date(start.year, 1, 1)) for start in self.starts])
-        next_first_days = np.array([serial(dt.date(start.year + 1, 1, 1)) for start in self.starts])
-        starts = np.array([serial(start) for start in self.starts])
-        return {
-            "period_start": starts.astype(float),
-            "period_end": np.array([serial(end) for end in self.ends], dtype=float),
-            "calendar_year": years,
-            "days_in_year": (next_first_days - first_days).astype(float),
-            "is_year_start": (starts == first_days).astype(float),
+        return dict(self._ingredients)
+
+    @cached_property
+    def _ingredients(self) -> dict[str, np.ndarray]:
+        first_days = [dt.date(start.year, 1, 1) for start in self.starts]
+        columns = {
+            "period_start": [serial(start) for start in self.starts],
+            "period_end": [serial(end) for end in self.ends],
+            "calendar_year": [start.year for start in self.starts],
+            "days_in_year": [serial(dt.date(day.year + 1, 1, 1)) - serial(day) for day in first_days],
+            "is_year_start": [start == day for start, day in zip(self.starts, first_days, strict=True)],
         }
+        arrays = {name: np.array(values, dtype=float) for name, values in columns.items()}
+        for array in arrays.values():
+            array.flags.writeable = False
+        return arrays

@@ -1,5 +1,7 @@
 """What must hold between rows, and the order they are filled in."""
 
+import itertools
+
 import pytest
 from tests.engine import lemonade
 from tests.engine.sheets import book_of, complaints, complaints_of, row
@@ -152,7 +154,7 @@ def test_a_loop_within_a_period_is_printed() -> None:
     assert loop[0] == loop[-1]
     assert set(loop) == {"taste", "thirst", "heat"}
     needs = {"taste": "thirst", "thirst": "heat", "heat": "taste"}
-    assert all(needs[one] == other for one, other in zip(loop, loop[1:], strict=False))
+    assert all(needs[one] == other for one, other in itertools.pairwise(loop))
     assert "use prior_<row> for one of them" in problem
 
 

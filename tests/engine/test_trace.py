@@ -101,7 +101,7 @@ def test_a_symbol_is_no_position_in_a_list() -> None:
 
 
 def test_the_totals_of_a_method_are_refused() -> None:
-    with pytest.raises(Unsayable, match="add.reduce"):
+    with pytest.raises(Unsayable, match=r"add\.reduce"):
         np.add.reduce(Symbol(Name("sugar")))
 
 

@@ -40,8 +40,8 @@ RESIDUE = 1e-12  # a flow this small beside the largest of its future is what ro
 TIE = 1e-12  # rates whose distances from zero differ by less are equally near
 BLOCK = 8192  # futures worked on together, so that a period of them stays in the processor's cache
 SCALES = 1e-100, 1e100  # flows beyond are brought near 1 by a power of two, which changes no digit
-FEW_STEPS, MORE_STEPS = 2, 8  # Newton steps on the logarithm: for every future, then for those not yet settled
-VALUE_STEPS = 2  # Newton steps on the value itself, after those
+FEW_STEPS, MORE_STEPS = 1, 8  # Newton steps on the logarithm: for every future, then for those not yet settled
+VALUE_STEPS = 3  # Newton steps on the value itself, after those
 SETTLED = 1e-8  # a Newton step this small (relative) leaves an error of its square
 NEWTON_TURNS, MOST_TURNS = 30, 200  # after the first, every second turn halves the bracket, which cannot fail
 

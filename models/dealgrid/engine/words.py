@@ -115,4 +115,6 @@ def _date_in(date: np.ndarray, period: np.ndarray) -> np.ndarray:
     dates = np.concatenate([date, np.full_like(date[:1], np.inf)])
     if date.ndim == 1:
         return dates[period]
-    return np.take_along_axis(np.broadcast_to(dates, (len(dates), *period.shape)), period[np.newaxis], axis=0)[0]
+    futures = np.broadcast_shapes(dates.shape[1:], period.shape)
+    places = np.broadcast_to(period, (1, *futures))
+    return np.take_along_axis(np.broadcast_to(dates, (len(dates), *futures)), places, axis=0)[0]

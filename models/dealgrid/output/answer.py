@@ -9,12 +9,13 @@ import numpy as np
 from dealgrid.deal import VALUATION_DATE, Case, Deal
 from dealgrid.engine.irr import ONE_RATE, STATES
 from dealgrid.engine.row import Row
-from dealgrid.inputs import display_value, format_value
+from dealgrid.inputs import Pin, display_value, format_value
 
 BINDS = "binds_"  # a flag row whose name begins so says that a clause binds
 STATE = "_state"  # x_state is the kind of answer the rate of return x has
 OURS = "J"  # the grade of a figure that is our own judgement
 AMOUNT = "US$ bn"
+LARGE = 1 / 4  # a part of the whole worth pointing out
 
 
 def answer(present: Case, proposal: Case) -> list[str]:
@@ -34,9 +35,9 @@ def titles(cases: Sequence[Case]) -> list[str]:
     """A title for each case that tells it from the others: its scenario's, and what was set or pinned on top."""
     found: list[str] = []
     for case in cases:
-        changes = [f"{name} {_as_written(case, name)}" for name in case.settings]
+        changes = [f"{name} = {_as_written(case, name)}" for name in case.settings]
         changes += [f"{pin.row}{'@' + pin.period if pin.period else ''} pinned" for pin in _own_pins(case)]
-        title = ", ".join([case.title, *changes])
+        title = f"{case.title} with {', '.join(changes)}" if changes else case.title
         found.append(title if title not in found else f"{title} ({found.count(title) + 1})")
     return found
 
@@ -45,9 +46,8 @@ def caption(cases: Sequence[Case]) -> str:
     """What stands under every table and chart: source, cases, valuation date, how values are made, master check."""
     dates = dict.fromkeys(_shown(_number(case, VALUATION_DATE), "date") for case in cases)
     names = "; ".join(titles(cases))
-    source = (
-        f"Source: dealgrid, model of {cases[0].deal.story.title}. {'Case' if len(cases) == 1 else 'Cases'}: {names}."
-    )
+    kind = "Case" if len(cases) == 1 else "Cases"
+    source = f"Source: dealgrid, model of {cases[0].deal.story.title}. {kind}: {names}."
     return " ".join([source, f"Valued on {' and '.join(dates)}.", *convention(cases[0].deal), _checked(cases)])
 
 
@@ -95,63 +95,50 @@ def clauses(deal: Deal) -> list[Row]:
 
 def binding_periods(case: Case) -> dict[str, list[str]]:
     """For each clause that binds at all, its label and the periods in which it does."""
-    periods = {
-        row.label: [case.calendar.periods[at] for at in np.flatnonzero(case.values[row.name])]
-        for row in clauses(case.deal)
-    }
+    names = np.array(case.calendar.periods)
+    periods = {row.label: names[case.values[row.name] > 0].tolist() for row in clauses(case.deal)}
     return {label: when for label, when in periods.items() if when}
 
 
 def values_finding(cases: Sequence[Case]) -> str:
     """What the values by holder show, as a title."""
-    story = cases[0].deal.story
+    deal, story = cases[0].deal, cases[0].deal.story
+    center = center_name(deal)
     if len(cases) == 1:
-        part = _value(cases[0], story.center) / _value(cases[0], story.total)
-        return f"{center_name(cases[0].deal)} holds {_shown(part, 'fraction')} of a total of US$ {_amount(cases[0], story.total)}bn"
+        part = _shown(_value(cases[0], story.center) / _value(cases[0], story.total), "fraction")
+        return f"{center} holds {part} of the total of {_amount(cases[0], story.total)}"
     if len(cases) > 2:
-        return f"{center_name(cases[0].deal)}'s value: {_span(cases, story.center)}"
-    changes = {label: _value(cases[1], name) - _value(cases[0], name) for name, label in story.holders.items()}
-    moves = [f"{label} {_gains(change)}" for label, change in _largest_moves(changes)]
-    whole = _value(cases[1], story.total) - _value(cases[0], story.total)
-    return ", ".join([*moves, f"the total {_gains(whole)}"]) if moves else "No holder's value changes"
+        return f"{center}: {_span(cases, story.center)}"
+    changes = {label: _change(cases, name) for name, label in story.holders.items()}
+    moves = [f"{_more(change)} for {label}" for label, change in _largest_moves(changes)]
+    return ", ".join([*moves, f"{_more(_change(cases, story.total))} in all"]) if moves else "Nothing moves"
 
 
 def streams_finding(cases: Sequence[Case]) -> str:
     """What the streams show, as a title."""
-    deal, center = cases[0].deal, center_name(cases[0].deal)
-    streams = [signed_streams(case) for case in cases]
+    story, center = cases[0].deal.story, center_name(cases[0].deal)
     if len(cases) == 1:
-        largest = max(streams[0], key=lambda name: streams[0][name])
-        return f"{deal.story.streams[largest]} brings {center} most: {_shown(streams[0][largest])} of {_amount(cases[0], deal.story.center)}"
+        streams = signed_streams(cases[0])
+        most = max(streams, key=lambda name: streams[name])
+        return f"{story.streams[most]} brings most: {_shown(streams[most])} of {_amount(cases[0], story.center)}"
+    moves = _largest_moves(_stream_changes(cases[0], cases[-1]))
     if len(cases) > 2:
-        spread = {
-            name: max(each[name] for each in streams) - min(each[name] for each in streams)
-            for name in deal.story.streams
-        }
-        widest = max(spread, key=lambda name: spread[name])
-        return f"{center}'s streams differ most in {deal.story.streams[widest]}: by {_shown(spread[widest])}"
-    changes = {label: streams[1][name] - streams[0][name] for name, label in deal.story.streams.items()}
-    moves = [
-        f"{label} {_shown(change)}" if change < 0 else f"{label} +{_shown(change)}"
-        for label, change in _largest_moves(changes)
-    ]
-    whole = _value(cases[1], deal.story.center) - _value(cases[0], deal.story.center)
-    return f"{center} {_gains(whole)}: {', '.join(moves)}" if moves else f"No stream of {center}'s changes"
+        return f"{center}: {_span(cases, story.center)}"
+    told = ", ".join(f"{_more(change)} from {label}" for label, change in moves)
+    return f"{_more(_change(cases, story.center))} for {center}: {told}" if moves else "Nothing moves"
 
 
 def cash_finding(case: Case) -> str:
     """What the centre's cash over time shows, as a title."""
-    places = forecast(case)
-    totals = sum(stream_flows(case).values())[places] if places else np.zeros(0)  # type: ignore[index]
+    places, center = forecast(case), center_name(case.deal)
+    totals = np.sum([flow[places] for flow in stream_flows(case).values()], axis=0)
     if not np.any(totals):
-        return f"No cash for {center_name(case.deal)} after the valuation date"
-    best = int(np.argmax(totals))
+        return f"No cash for {center} after the valuation date"
     periods = [case.calendar.periods[place] for place in places]
-    return (
-        f"{center_name(case.deal)} receives {_shown(totals[best])} of {_shown(totals.sum())} in {periods[best]} alone"
-        if totals[best] > totals.sum() / 4
-        else f"{center_name(case.deal)} receives {_shown(totals.sum())} from {periods[0]} to {periods[-1]}, most in {periods[best]}"
-    )
+    best, whole = int(np.argmax(totals)), float(totals.sum())
+    if totals[best] > whole * LARGE:
+        return f"{_shown(totals[best])} of {center}'s {_shown(whole)} comes in {periods[best]} alone"
+    return f"{_shown(whole)} for {center} from {periods[0]} to {periods[-1]}, most of it in {periods[best]}"
 
 
 def clauses_finding(case: Case) -> str:
@@ -183,31 +170,39 @@ def rate_state(case: Case, name: str) -> str:
 
 
 def _total(present: Case, proposal: Case) -> str:
-    first, second = titles((present, proposal))
-    total = present.deal.story.total
-    change = _value(proposal, total) - _value(present, total)
-    return (
-        f"All holders together: {first} is worth US$ {_amount(present, total)}bn, {second} US$ {_amount(proposal, total)}bn, "
-        f"{_more(change)} (present values on {_shown(_number(proposal, VALUATION_DATE), 'date')})."
+    story = present.deal.story
+    worth = " and ".join(
+        f"US$ {_amount(case, story.total)}bn under {title}"
+        for title, case in zip(titles((present, proposal)), (present, proposal), strict=True)
     )
+    date = _shown(_number(proposal, VALUATION_DATE), "date")
+    return f"All holders together: {worth}, {_more(_change((present, proposal), story.total))}; valued on {date}."
 
 
 def _holders(present: Case, proposal: Case) -> list[str]:
+    cases = (present, proposal)
     return [
-        f"{label}: {_amount(present, name)} → {_amount(proposal, name)}, {_more(_value(proposal, name) - _value(present, name))}."
+        f"{label}: {_amount(present, name)} → {_amount(proposal, name)}, {_more(_change(cases, name))}."
         for name, label in present.deal.story.holders.items()
     ]
 
 
 def _streams(present: Case, proposal: Case) -> list[str]:
-    story = present.deal.story
-    before, after = signed_streams(present), signed_streams(proposal)
-    changes = {story.streams[name]: after[name] - before[name] for name in story.streams}
-    moves = _largest_moves(changes)
+    center = center_name(present.deal)
+    moves = _largest_moves(_stream_changes(present, proposal))
     if not moves:
-        return [f"No stream of {center_name(present.deal)}'s changes."]
-    told = " and ".join(f"{label} ({_more(change)})" for label, change in moves)
-    return [f"Of {center_name(present.deal)}'s streams the most moves in {told}."]
+        return [f"No stream of {center}'s changes."]
+    told = ", ".join(f"{label} ({_more(change)})" for label, change in moves)
+    return [f"Of {center}'s streams these move most: {told}."]
+
+
+def _stream_changes(first: Case, second: Case) -> dict[str, float]:
+    before, after = signed_streams(first), signed_streams(second)
+    return {label: after[name] - before[name] for name, label in first.deal.story.streams.items()}
+
+
+def _change(cases: Sequence[Case], name: str) -> float:
+    return _value(cases[1], name) - _value(cases[0], name)
 
 
 def _returns(present: Case, proposal: Case) -> list[str]:
@@ -230,9 +225,10 @@ def return_text(case: Case, name: str) -> str:
 def _sureness(case: Case) -> str:
     rests = case.rests_on(case.deal.story.center)
     ours, ours_all = (sum(each.grade == OURS for each in group) for group in (rests, case.deal.parameters.values()))
+    center, known = center_name(case.deal), len(case.deal.parameters)
     return (
-        f"How sure: {center_name(case.deal)}'s value rests on {len(rests)} parameters, {ours} of them our own estimates "
-        f"(grade {OURS}); of all {len(case.deal.parameters)} parameters, {ours_all} are."
+        f"How sure: {center}'s value rests on {len(rests)} parameters, {ours} of them our own judgement "
+        f"(grade {OURS}); so are {ours_all} of all {known}."
     )
 
 
@@ -254,12 +250,6 @@ def _largest_moves(changes: dict[str, float]) -> list[tuple[str, float]]:
 def _is_seen(change: float) -> bool:
     """Whether a change shows at the decimals of a table."""
     return _shown(change) != _shown(0.0)
-
-
-def _gains(change: float) -> str:
-    if not _is_seen(change):
-        return "stays"
-    return f"{'gains' if change > 0 else 'loses'} {_shown(abs(change))}"
 
 
 def _more(change: float) -> str:
@@ -299,5 +289,5 @@ def _as_written(case: Case, name: str) -> str:
     return format_value(float(value), case.deal.parameters[name].unit) if np.isscalar(value) else "as set"  # type: ignore[arg-type]
 
 
-def _own_pins(case: Case) -> list:
+def _own_pins(case: Case) -> list[Pin]:
     return [pin for pin in case.pins if pin not in case.deal.actuals]

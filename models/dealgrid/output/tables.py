@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import html
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -109,11 +109,8 @@ def sheet(case: Case, name: str) -> pd.DataFrame:
 
 def grades(case: Case) -> pd.DataFrame:
     """How sure the parameters are: how many of each grade, and how many of those the centre's value rests on."""
-    center = answer.center_name(case.deal)
-    groups = {
-        "All parameters": [*case.deal.parameters.values()],
-        f"{center}'s value rests on": case.rests_on(case.deal.story.center),
-    }
+    everything, rested_on = list(case.deal.parameters.values()), case.rests_on(case.deal.story.center)
+    groups = {"All parameters": everything, f"{answer.center_name(case.deal)}'s value rests on": rested_on}
     counts = {
         title: [sum(each.grade == grade for each in group) for grade in GRADES] for title, group in groups.items()
     }
@@ -130,8 +127,10 @@ def checks(case: Case) -> pd.DataFrame:
         {"Largest gap": gaps, "Zero": [row.name not in case.checks.failed for row in wanted]},
         index=pd.Index([row.label for row in wanted]),
     )
-    title = f"Checks, each zero within {case.given[TOLERANCE]:.0e}"
-    return _about(frame, title, answer.caption([case]), "number")
+    tolerance = float(case.given[TOLERANCE])  # type: ignore[arg-type]
+    frame = _about(frame, f"Checks, each zero within {tolerance:.0e}", answer.caption([case]), "number")
+    frame.attrs["zero"] = tolerance
+    return frame
 
 
 def formatted(frame: pd.DataFrame) -> pd.DataFrame:
@@ -142,16 +141,12 @@ def formatted(frame: pd.DataFrame) -> pd.DataFrame:
     units = list(frame[UNIT]) if UNIT in frame else [frame.attrs.get(UNIT, "number")] * len(frame)
     shapes = list(frame[SHAPE]) if SHAPE in frame else [""] * len(frame)
     columns = [column for column in frame.columns if column not in (UNIT, SHAPE)]
-    text = pd.DataFrame(
-        {
-            column: [
-                _cell(value, unit, shape, str(column))
-                for value, unit, shape in zip(frame[column], units, shapes, strict=True)
-            ]
-            for column in columns
-        },
-        index=frame.index,
-    )
+    zero = float(frame.attrs.get("zero", 0))
+    lines = [
+        [_cell(value, unit, shape, str(column), zero) for column, value in zip(columns, line, strict=True)]
+        for line, unit, shape in zip(frame[columns].to_numpy(dtype=object), units, shapes, strict=True)
+    ]
+    text = pd.DataFrame(lines, index=frame.index, columns=columns)
     if len(set(units)) > 1 and SHAPE in frame:
         text.insert(0, UNIT, [NUMBERS.get(unit, unit) for unit in units])
     text.attrs = dict(frame.attrs)
@@ -192,11 +187,12 @@ def _by_case(cases: Sequence[Case], labels: list[str], columns: list[list[float]
 
 
 def _about(frame: pd.DataFrame, title: str, caption: str, unit: str = "", totals: Sequence[str] = ()) -> pd.DataFrame:
-    frame.attrs = {"title": title, "caption": caption, "totals": list(totals)} | ({UNIT: unit} if unit else {})
+    about: dict[Hashable | None, Any] = {"title": title, "caption": caption, "totals": list(totals)}
+    frame.attrs = about | ({UNIT: unit} if unit else {})
     return frame
 
 
-def _cell(value: object, unit: str, shape: str, column: str) -> str:
+def _cell(value: object, unit: str, shape: str, column: str, zero: float) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool | np.bool_):
@@ -204,6 +200,8 @@ def _cell(value: object, unit: str, shape: str, column: str) -> str:
     if shape and (shape == "once") != (column == VALUE):
         return ""  # one number per case has no periods, a row over periods no single value
     number = float(value)  # type: ignore[arg-type]
+    if abs(number) <= zero:
+        number = 0.0  # what rounding left
     if unit == "flag" and shape != "once" and number in (0, 1):
         return BINDS if number else FREE
     return display_value(number, unit)
