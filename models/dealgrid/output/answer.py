@@ -138,7 +138,7 @@ def cash_finding(case: Case) -> str:
     best, whole = int(np.argmax(totals)), float(totals.sum())
     if totals[best] > whole * LARGE:
         return f"{_shown(totals[best])} of {center}'s {_shown(whole)} comes in {periods[best]} alone"
-    return f"{_shown(whole)} for {center} from {periods[0]} to {periods[-1]}, most of it in {periods[best]}"
+    return f"{_shown(whole)} for {center} from {periods[0]} to {periods[-1]}, the most in {periods[best]}"
 
 
 def clauses_finding(case: Case) -> str:
