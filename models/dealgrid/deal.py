@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 GROUP = "dealgrid.deals"  # the entry-point group in which a package offers its deal
 COMING = "coming_"  # coming_x: the dated amounts of parameter x that fall after the valuation date
+LAYERS = "+"  # between scenarios that are laid over each other, the later one on top
 CHECK = "check_"  # a row whose name begins so must be zero
 # The parameters the machine itself asks for: every deal has them.
 FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR = "first_year", "last_year", "periods_per_year"
@@ -139,10 +140,25 @@ class Deal:
         return run(self.book, calendar, self._arrays(given, calendar), self._fixed(all_pins, calendar), futures)
 
     def scenario(self, name: str) -> Scenario:
-        """A scenario by name; InputError with the nearest one."""
-        if name not in self.scenarios:
-            raise InputError(Problem("scenario", f"{name!r} is not a scenario", "one of " + ", ".join(self.scenarios), _near(name, self.scenarios)))
-        return self.scenarios[name]
+        """A scenario by name, or several laid over each other: `new_deal+plan_hsbc`; InputError with the nearest one."""
+        parts = [part.strip() for part in name.split(LAYERS)]
+        unknown = [part for part in parts if part not in self.scenarios]
+        if unknown:
+            expected = "one of " + ", ".join(self.scenarios)
+            raise InputError(
+                Problem("scenario", f"{part!r} is not a scenario", expected, _near(part, self.scenarios)) for part in unknown
+            )
+        layers = [self.scenarios[part] for part in parts]
+        if len(layers) == 1:
+            return layers[0]
+        return Scenario(
+            name=LAYERS.join(parts),
+            title=f" {LAYERS} ".join(layer.title for layer in layers),
+            why=" ".join(layer.why for layer in layers),
+            set={name: value for layer in layers for name, value in layer.set.items()},
+            file=layers[-1].file,
+            lines={},
+        )
 
     def row(self, name: str) -> Row:
         """A row by name; InputError with the nearest one."""

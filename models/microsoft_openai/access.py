@@ -48,6 +48,23 @@ def lost_fraction(access_fraction, replaced_fraction):
     return (1 - access_fraction) * (1 - replaced_fraction)
 
 
+def last_research_date(research_ends_on_agi, research_end, agi_effective_date):
+    """Last day of Microsoft's rights to OpenAI's research. [date, once]
+
+    Source: Microsoft's post of 28 October 2025: until AGI is verified or 2030, whichever comes first.
+    """
+    return np.where(research_ends_on_agi, np.minimum(research_end, agi_effective_date), research_end)
+
+
+def own_research_cost(period_end, last_research_date, days_in_period, own_research_plan, period_years):
+    """Microsoft's research in place of OpenAI's. [US$ bn, flow]"""
+    return (
+        np.minimum(np.maximum(period_end - last_research_date, 0) / days_in_period, 1)
+        * own_research_plan
+        * period_years
+    )
+
+
 _RIGHTS = {"models": "sells OpenAI's models", "compute": "has the first claim on OpenAI's compute"}
 
 

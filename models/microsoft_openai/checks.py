@@ -111,9 +111,13 @@ def microsoft_receipts(
     )
 
 
-def check_streams(microsoft_net_cash_flow, microsoft_receipts, reverse_share_received, microsoft_outlay):
+def check_streams(
+    microsoft_net_cash_flow, microsoft_receipts, reverse_share_received, own_research_cost, microsoft_outlay
+):
     """Microsoft's streams add to its net cash flow. [US$ bn, flow]"""
-    return microsoft_net_cash_flow - (microsoft_receipts - reverse_share_received - microsoft_outlay)
+    return microsoft_net_cash_flow - (
+        microsoft_receipts - reverse_share_received - own_research_cost - microsoft_outlay
+    )
 
 
 def check_values(

@@ -95,13 +95,19 @@ def notes_with_interest(prior_notes, note_interest, period_years):
     return prior_notes * (1 + note_interest * period_years)
 
 
-def notes_issued(raised, committed_money, converted_fraction):
+def notes_issued(raised, converted_fraction, committed_money, prior_is_converted):
     """Money raised as notes while the return is capped. [US$ bn, flow]
 
-    A capped company has no unlimited shares to sell: rounds are notes that become shares on conversion.
+    A capped company has no unlimited shares to sell: rounds are notes that become shares on conversion. So
+    does money of a round agreed before it that arrives in the period of conversion.
     Source: Reuters on the October 2024 round; CNBC on the SoftBank round of 2025.
     """
-    return (raised + committed_money) * (1 - converted_fraction)
+    return raised * (1 - converted_fraction) + committed_money * (1 - prior_is_converted)
+
+
+def equity_raised(raised, converted_fraction, committed_money, prior_is_converted):
+    """Money raised for shares after conversion. [US$ bn, flow]"""
+    return raised * converted_fraction + committed_money * prior_is_converted
 
 
 def notes_repaid(
@@ -115,9 +121,14 @@ def notes_repaid(
     )
 
 
-def notes(notes_with_interest, notes_issued, refund_paid, notes_repaid, is_converted):
+def notes_to_convert(notes_with_interest, notes_issued, refund_paid, notes_repaid):
+    """Notes outstanding before any of them become shares. [US$ bn, balance]"""
+    return notes_with_interest + notes_issued - refund_paid - notes_repaid
+
+
+def notes(notes_to_convert, is_converted):
     """Notes outstanding; none once they have become shares. [US$ bn, balance]"""
-    return (notes_with_interest + notes_issued - refund_paid - notes_repaid) * (1 - is_converted)
+    return notes_to_convert * (1 - is_converted)
 
 
 def round_price(yearly_revenue, round_multiple, price_scale):
@@ -125,9 +136,14 @@ def round_price(yearly_revenue, round_multiple, price_scale):
     return yearly_revenue * round_multiple * price_scale
 
 
-def shares_issued(raised, stock_compensation, converted_fraction):
+def shares_for_employees(stock_compensation, converted_fraction):
+    """Worth of shares issued to employees. [US$ bn, flow]"""
+    return stock_compensation * converted_fraction
+
+
+def shares_issued(equity_raised, shares_for_employees):
     """Worth of shares issued to new investors and employees. [US$ bn, flow]"""
-    return (raised + stock_compensation) * converted_fraction
+    return equity_raised + shares_for_employees
 
 
 def dilution(shares_issued, round_price):
@@ -135,6 +151,6 @@ def dilution(shares_issued, round_price):
     return np.where(shares_issued > 0, shares_issued / (round_price + shares_issued), 0)
 
 
-def employees_issue_fraction(stock_compensation, raised):
+def employees_issue_fraction(shares_for_employees, shares_issued):
     """Part of new shares that goes to employees. [fraction, rate]"""
-    return np.where(stock_compensation > 0, stock_compensation / (raised + stock_compensation), 0)
+    return np.where(shares_for_employees > 0, shares_for_employees / shares_issued, 0)

@@ -20,15 +20,14 @@ def investors_distribution_value(investors_distribution, distribution_value_fact
     return npv(investors_distribution, distribution_value_factor)
 
 
-def notes_to_come(
-    raised, coming_committed_funding, coming_conditional_funding, is_converted_in_time, converted_fraction, held_fraction
-):
+def commitments_to_come(coming_committed_funding, coming_conditional_funding, is_converted_in_time):
+    """Money of rounds agreed that is yet to come. [US$ bn, flow]"""
+    return coming_committed_funding + coming_conditional_funding * is_converted_in_time
+
+
+def notes_to_come(raised, converted_fraction, commitments_to_come, prior_is_converted, held_fraction):
     """Money investors have yet to put into notes. [US$ bn, flow]"""
-    return (
-        (raised + coming_committed_funding + coming_conditional_funding * is_converted_in_time)
-        * (1 - converted_fraction)
-        * held_fraction
-    )
+    return (raised * (1 - converted_fraction) + commitments_to_come * (1 - prior_is_converted)) * held_fraction
 
 
 def notes_to_come_value(notes_to_come, contract_discount_factor):
@@ -51,9 +50,9 @@ def investors_value(investors_distribution_value, notes_exit_value, refund_value
     return investors_distribution_value + notes_exit_value + refund_value - notes_to_come_value
 
 
-def new_investors_money(raised, committed_money, converted_fraction, held_fraction):
+def new_investors_money(equity_raised, held_fraction):
     """Money put in by investors after conversion. [US$ bn, flow]"""
-    return (raised + committed_money) * converted_fraction * held_fraction
+    return equity_raised * held_fraction
 
 
 def new_investors_distribution_value(new_investors_equity_distribution, distribution_value_factor):

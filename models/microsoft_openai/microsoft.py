@@ -86,9 +86,14 @@ def microsoft_instrument_value(microsoft_capped_value, microsoft_equity_value, o
     return microsoft_capped_value + microsoft_equity_value - outlay_value
 
 
-def microsoft_contract_value(revenue_share_value, reverse_share_value, azure_compute_value):
+def own_research_value(own_research_cost, contract_value_factor):
+    """Worth of the research Microsoft must do itself. [US$ bn, once]"""
+    return npv(own_research_cost, contract_value_factor)
+
+
+def microsoft_contract_value(revenue_share_value, reverse_share_value, azure_compute_value, own_research_value):
     """Worth of Microsoft's contracts with OpenAI. [US$ bn, once]"""
-    return revenue_share_value - reverse_share_value + azure_compute_value
+    return revenue_share_value - reverse_share_value + azure_compute_value - own_research_value
 
 
 def microsoft_product_value(azure_openai_value, copilot_value):
@@ -106,9 +111,9 @@ def microsoft_instrument_cash(microsoft_capped_distribution, microsoft_equity_di
     return microsoft_capped_distribution + microsoft_equity_distribution - microsoft_outlay
 
 
-def microsoft_contract_cash(revenue_share_paid, reverse_share_received, azure_compute_profit):
+def microsoft_contract_cash(revenue_share_paid, reverse_share_received, azure_compute_profit, own_research_cost):
     """Microsoft's cash from contracts with OpenAI. [US$ bn, flow]"""
-    return revenue_share_paid - reverse_share_received + azure_compute_profit
+    return revenue_share_paid - reverse_share_received + azure_compute_profit - own_research_cost
 
 
 def microsoft_product_cash(azure_openai_profit, copilot_profit):

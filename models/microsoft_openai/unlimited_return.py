@@ -21,25 +21,52 @@ def is_newly_converted(is_converted, prior_is_converted):
     return is_converted * (1 - prior_is_converted)
 
 
-@each(holder={"microsoft": "Microsoft", "nonprofit": "the nonprofit", "investors": "early and other investors"})
-def holder_ownership(is_newly_converted, holder_stake, prior_holder_ownership, dilution):
+def notes_conversion_fraction(is_newly_converted, stake_is_before_notes, notes_to_convert, conversion_price):
+    """Part of the company that notes become on conversion. [fraction, rate]
+
+    Where the stake agreed is the one before notes, they dilute everyone; else it counts them already.
+    """
+    return is_newly_converted * stake_is_before_notes * notes_to_convert / (conversion_price + notes_to_convert)
+
+
+def kept_fraction(dilution, notes_conversion_fraction):
+    """Part of an ownership left after new shares. [fraction, rate]"""
+    return (1 - dilution) * (1 - notes_conversion_fraction)
+
+
+@each(holder={"microsoft": "Microsoft", "nonprofit": "the nonprofit"})
+def holder_ownership(is_newly_converted, holder_stake, prior_holder_ownership, kept_fraction):
     """Ownership of {holder}. [fraction, balance]"""
-    return np.where(is_newly_converted, holder_stake, prior_holder_ownership) * (1 - dilution)
+    return np.where(is_newly_converted, holder_stake, prior_holder_ownership) * kept_fraction
+
+
+def investors_ownership(
+    is_newly_converted,
+    investors_stake,
+    prior_investors_ownership,
+    kept_fraction,
+    notes_conversion_fraction,
+    dilution,
+):
+    """Ownership of early and other investors, whose notes become shares. [fraction, balance]"""
+    return np.where(
+        is_newly_converted, investors_stake, prior_investors_ownership
+    ) * kept_fraction + notes_conversion_fraction * (1 - dilution)
 
 
 def employees_ownership(
-    is_newly_converted, employees_stake, prior_employees_ownership, dilution, employees_issue_fraction, is_converted
+    is_newly_converted, employees_stake, prior_employees_ownership, kept_fraction, dilution, employees_issue_fraction, is_converted
 ):
     """Ownership of employees, who receive new shares as pay. [fraction, balance]"""
     return (
-        np.where(is_newly_converted, employees_stake, prior_employees_ownership) * (1 - dilution)
+        np.where(is_newly_converted, employees_stake, prior_employees_ownership) * kept_fraction
         + dilution * employees_issue_fraction * is_converted
     )
 
 
-def new_investors_ownership(prior_new_investors_ownership, dilution, employees_issue_fraction, is_converted):
+def new_investors_ownership(prior_new_investors_ownership, kept_fraction, dilution, employees_issue_fraction, is_converted):
     """Ownership of investors who buy after conversion. [fraction, balance]"""
-    return prior_new_investors_ownership * (1 - dilution) + dilution * (1 - employees_issue_fraction) * is_converted
+    return prior_new_investors_ownership * kept_fraction + dilution * (1 - employees_issue_fraction) * is_converted
 
 
 def equity_cash(distributable_cash, capped_cash):
@@ -47,15 +74,53 @@ def equity_cash(distributable_cash, capped_cash):
     return distributable_cash - capped_cash
 
 
+def shares_index(is_newly_converted, prior_shares_index, dilution):
+    """Shares outstanding relative to conversion. [multiple, balance]"""
+    return np.where(is_newly_converted, 1, prior_shares_index) / (1 - dilution)
+
+
+def price_at_conversion(is_newly_converted, round_price, prior_price_at_conversion):
+    """Value of the company on conversion. [US$ bn, balance]"""
+    return np.where(is_newly_converted, round_price, prior_price_at_conversion)
+
+
+def warrant_strike(price_at_conversion, shares_index, warrant_multiple):
+    """Value of the company above which the nonprofit's warrant pays. [US$ bn, balance]"""
+    return price_at_conversion * shares_index * warrant_multiple
+
+
+def is_warrant_due(exit_date, warrant_date, is_converted_at_exit):
+    """The nonprofit's warrant can be used at the exit. [flag, once]"""
+    return np.logical_and(exit_date >= warrant_date, is_converted_at_exit)
+
+
+def warrant_paid(is_exit_period, is_warrant_due, equity_cash, warrant_strike, warrant_share):
+    """Proceeds of the nonprofit's warrant. [US$ bn, flow]
+
+    Part of what the exit brings beyond the strike.
+    Source: a comment on LessWrong, 2025, on a warrant of the Foundation; terms undisclosed.
+    """
+    return is_exit_period * is_warrant_due * np.maximum(equity_cash - warrant_strike, 0) * warrant_share
+
+
+def shared_equity_cash(equity_cash, warrant_paid):
+    """Cash shared by ownership, after the warrant. [US$ bn, flow]"""
+    return equity_cash - warrant_paid
+
+
 @each(
     holder={
         "microsoft": "Microsoft",
-        "nonprofit": "the nonprofit",
         "employees": "employees",
         "investors": "early and other investors",
         "new_investors": "investors after conversion",
     }
 )
-def holder_equity_distribution(equity_cash, holder_ownership):
+def holder_equity_distribution(shared_equity_cash, holder_ownership):
     """Unlimited return to {holder}. [US$ bn, flow]"""
-    return equity_cash * holder_ownership
+    return shared_equity_cash * holder_ownership
+
+
+def nonprofit_equity_distribution(shared_equity_cash, nonprofit_ownership, warrant_paid):
+    """Unlimited return to the nonprofit, its warrant included. [US$ bn, flow]"""
+    return shared_equity_cash * nonprofit_ownership + warrant_paid

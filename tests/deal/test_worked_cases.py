@@ -221,3 +221,36 @@ def test_money_already_put_in_is_no_cost_from_the_valuation_date(deal: Deal) -> 
     # 0.1 on the last day of 2025 in cash; the 1.3 of January 2025 lies before the valuation date
     assert case["outlay_to_come"][6] == pytest.approx(0.1, rel=NUMPY)
     assert np.all(case["outlay_to_come"][:6] == 0)
+
+
+def test_the_stake_falls_from_32_5_to_27_to_25_percent_on_the_reported_rounds(deal: Deal) -> None:
+    rounds = {"2024-10-02": 5.85, "2025-04-01": 10, "2025-12-31": 20, "2026-06-30": 58}  # 58 at 730 in the end
+    settings = {"microsoft_stake": "32.5%", "stake_is_before_notes": True, "committed_funding": rounds}
+    ownership = deal.case("closed_oct_2025", set=settings)["microsoft_ownership"]
+    assert ownership[6] == pytest.approx(0.27, abs=0.005)  # about 27 % at the end of 2025
+    assert ownership[7] == pytest.approx(0.25, abs=0.005)  # about 25 % on 30 June 2026
+
+
+def test_notes_become_shares_at_the_price_agreed(deal: Deal) -> None:
+    case = deal.case("new_deal", set={"stake_is_before_notes": True, "microsoft_stake": "32.5%"}, pins={"dilution": 0.0})
+    notes = case["notes_to_convert"][6]
+    assert case["microsoft_ownership"][6] == pytest.approx(0.325 * (1 - notes / (235 + notes)), rel=NUMPY)
+    assert case["notes"][6] == 0
+    assert case.checks.passed
+
+
+def test_the_nonprofits_warrant_takes_its_part_beyond_the_strike(deal: Deal) -> None:
+    settings = {"warrant_share": "20%", "warrant_multiple": "3x", "warrant_date": "2035-01-01"}
+    plain, case = deal.case("new_deal"), deal.case("new_deal", set=settings)
+    strike = case["price_at_conversion"][16] * case["shares_index"][16] * 3
+    assert case["equity_cash"][16] > strike
+    assert case["warrant_paid"].sum() == pytest.approx(0.2 * (case["equity_cash"][16] - strike), rel=NUMPY)
+    assert case["nonprofit_value"] > plain["nonprofit_value"]
+    assert case["total_value"] == pytest.approx(plain["total_value"], rel=NUMPY)
+    assert deal.case("new_deal", set=settings | {"exit_date": "2034-12-31"})["warrant_paid"].sum() == 0
+
+
+def test_research_rights_end_with_agi_or_their_date_and_cost_what_replaces_them(deal: Deal) -> None:
+    case = deal.case("new_deal", set={"agi_date": "2028-06-30"})
+    assert case["own_research_cost"][9] == pytest.approx(2 * 184 / 366, rel=NUMPY)  # 1 July to 31 December 2028
+    assert deal.case("new_deal")["own_research_cost"][11:13] == pytest.approx([0, 2], rel=NUMPY)  # from 2031

@@ -113,9 +113,11 @@ def test_of_two_rates_equally_near_the_one_where_the_value_falls_is_taken():
 )
 def test_without_a_rate_the_state_says_why(amounts, state, multiple):
     found = certificate(flow(*amounts))
-    assert np.isnan(found.rate) and np.isnan(irr(flow(*amounts)))
+    assert np.isnan(found.rate)
+    assert np.isnan(irr(flow(*amounts)))
     assert (found.state, found.roots, found.multiple) == (state, (), multiple)
-    assert STATES[state] in str(found) and "none" in str(found)
+    assert STATES[state] in str(found)
+    assert "none" in str(found)
     assert irr_roots(flow(*amounts)) == 0
 
 
@@ -170,10 +172,12 @@ def test_what_rounding_left_over_makes_no_rate(leftover):
     assert irr(13 * flow(leftover, -1, leftover, 1.21, leftover)) == pytest.approx(0.1, abs=1e-12)  # 1.1² = 1.21
 
 
-@pytest.mark.parametrize("scale", [1e-300, 1e-12, 1.0, 1e12, 1e300])
+@pytest.mark.parametrize("scale", [1e-300, 1e-12, 1.0, 1e12, 1.7e308])
 def test_the_size_of_the_flows_does_not_matter(scale):
-    assert irr(scale * flow(*EXCEL) / 70_000) == pytest.approx(0.0866309480365, abs=1e-12)
-    assert certificate(scale * flow(-100, 230, -132) / 100).roots == pytest.approx((0.1, 0.2), abs=1e-12)
+    assert irr(scale * (flow(*EXCEL) / 70_000)) == pytest.approx(0.0866309480365, abs=1e-12)
+    found = certificate(scale * (flow(-100, 230, -132) / 232))
+    assert found.roots == pytest.approx((0.1, 0.2), abs=1e-12)
+    assert found.multiple == pytest.approx(230 / 232)
 
 
 def test_rates_far_from_zero_are_found_in_long_flows():
@@ -183,6 +187,14 @@ def test_rates_far_from_zero_are_found_in_long_flows():
         late[:60] = -1e-6 * (np.arange(60) % 2)
         assert abs(certificate(late).residual) < 1e-12, rate
         assert irr_roots(late) == 1
+
+
+def test_a_loan_repaid_over_thirty_years_of_months():
+    rate = 0.005  # annuity: 200,000 × rate / (1 − 1.005^−360) = 1,199.10 a month
+    loan = np.r_[200_000, np.full(360, -200_000 * rate / (1 - 1.005**-360))]
+    assert loan[1] == pytest.approx(-1199.10, abs=0.005)
+    assert irr(loan) == pytest.approx(rate, abs=1e-13)
+    assert certificate(loan).crossings == ("rises",)
 
 
 # --- the batch --------------------------------------------------------------------------------------------------------
@@ -199,7 +211,7 @@ def mixed_flows(futures: int, periods: int = 22, seed: int = 1) -> np.ndarray:
 
 
 def test_a_batch_gives_bit_for_bit_what_its_futures_give_alone():
-    table = mixed_flows(250)
+    table = mixed_flows(200)
     together = np.array(solve(table))
     alone = np.array([np.array(solve(table[:, i])) for i in range(table.shape[1])]).T
     assert together.tobytes() == np.ascontiguousarray(alone).tobytes()
@@ -226,11 +238,11 @@ def test_rate_state_and_count_are_the_same_asked_for_singly():
 
 @pytest.mark.parametrize(("seed", "periods"), [(1, 22), (2, 6), (3, 40)])
 def test_two_other_programs_agree_wherever_they_agree_with_each_other(seed, periods):
-    table = mixed_flows(2000, periods, seed)
+    table = mixed_flows(1500, periods, seed)
     first = np.array([numpy_financial.irr(column) for column in table.T])
     second = np.array([np.nan if (rate := pyxirr.irr(column, silent=True)) is None else rate for column in table.T])
     agree = same_rate(first, second, 1e-8)
-    assert agree.sum() > 1000
+    assert agree.sum() > 700
     assert same_rate(irr(table)[agree], second[agree], 1e-8).all()
 
 
@@ -255,13 +267,18 @@ def square(draw: np.random.Generator) -> np.ndarray:
     return np.convolve(np.convolve(root, root), draw.integers(-3, 4, draw.integers(1, 5)))
 
 
+def cleaned_up(draw: np.random.Generator) -> np.ndarray:
+    """Payments, receipts with some payments among them, and payments at the end."""
+    return np.concatenate([-draw.integers(0, 50, 3), draw.integers(-5, 30, 18), -draw.integers(0, 99, 2)])
+
+
 KINDS = {
-    "small": (1200, lambda draw: draw.integers(-9, 10, draw.integers(2, 31))),
-    "sparse": (1000, lambda draw: draw.integers(-1000, 1001, 30) * (draw.random(30) < 0.3)),
-    "clustered": (1500, factors),
-    "double": (1500, square),
-    "quarterly": (60, lambda draw: draw.integers(-9, 10, 88) * (draw.random(88) < draw.choice([0.1, 0.4, 1]))),
-    "clean-up": (600, lambda draw: np.r_[-draw.integers(0, 50, 3), draw.integers(-5, 30, 18), -draw.integers(0, 99, 2)]),
+    "small": (800, lambda draw: draw.integers(-9, 10, draw.integers(2, 31))),
+    "sparse": (700, lambda draw: draw.integers(-1000, 1001, 30) * (draw.random(30) < 0.3)),
+    "clustered": (1200, factors),
+    "double": (1200, square),
+    "quarterly": (40, lambda draw: draw.integers(-9, 10, 88) * (draw.random(88) < draw.choice([0.1, 0.4, 1]))),
+    "clean-up": (600, cleaned_up),
 }
 
 
@@ -284,7 +301,7 @@ def test_roots_are_counted_as_exact_arithmetic_counts_them(kind):
 def test_certificates_list_the_exact_roots_and_how_the_value_crosses(kind):
     draw = np.random.default_rng(12)
     count, make = KINDS[kind]
-    flows = [amounts for amounts in (make(draw) for _ in range(count // 30)) if amounts.any()]
+    flows = [amounts for amounts in (make(draw) for _ in range(count // 40)) if amounts.any()]
     for amounts in flows:
         found, expected = certificate(amounts), exact_roots(amounts)
         assert len(found.roots) == len(expected)
@@ -304,7 +321,7 @@ quick = settings(max_examples=100, deadline=None)
 def test_the_value_at_the_rate_is_zero(listed):
     found = certificate(flow(*listed))
     assume(found.roots)
-    assert abs(found.residual) < 1e-13
+    assert abs(found.residual) < 1e-13 + 1e-14 / (1 + found.rate)  # near −100 % a double holds few digits of 1 + rate
     assert list(found.roots) == sorted(found.roots)
 
 

@@ -160,7 +160,7 @@ def test_any_formula_read_back_from_its_kernel_spelling_is_the_row_bit_for_bit(
 ) -> None:
     values = {name: np.array([data.draw(AMOUNTS)]) for name in NAMES}
     reread = {
-        "math": SimpleNamespace(exp=np.exp, log=np.log, sqrt=np.sqrt),
+        "math": SimpleNamespace(pow=np.power, exp=np.exp, log=np.log, sqrt=np.sqrt),
         "min": np.minimum,
         "max": np.maximum,
         "inf": np.inf,
@@ -182,6 +182,7 @@ def test_words_are_read_in_one_way_only() -> None:
         spelled("np.where(np.logical_and(lemons > 0, sugar > 0), lemons, 0)", "words")
         == "if lemons > 0 and sugar > 0 then lemons else 0"
     )
+    assert spelled("(lemons > sugar) > (water > 0)", "words") == "(lemons > sugar) > (water > 0)"
     assert spelled("(lemons > sugar) * water", "words") == "(lemons > sugar) × water"
 
 

@@ -13,7 +13,7 @@ from dealgrid.engine.book import Book
 from dealgrid.engine.row import OPENING, PRIOR
 from dealgrid.engine.run import Fixed, run
 
-YEARS = Calendar(2025, 2028)
+YEARS = Calendar(2025, 2034)  # long enough for np.sum to add in another order than one by one
 FORMULAS = (
     "{0} + {1} * {2}",
     "np.minimum({0}, {1}) - {2}",

@@ -197,7 +197,7 @@ def test_what_is_not_a_number_is_refused_naming_the_row_the_period_and_the_formu
 
 
 def test_what_is_not_a_number_in_one_future_only_is_refused_too() -> None:
-    with pytest.raises(ModelError, match="row `taste` is not a number"):
+    with pytest.raises(ModelError, match="row `taste` is not a number in 2025"):
         tasted(row("sugar / water", "sugar", "water"), sugar=0.0, water=np.array([1.0, 0.0]), futures=2)
 
 
@@ -235,6 +235,47 @@ def test_flags_of_a_loop_add_up_as_numbers() -> None:
         row("is_sweet + is_wet", "is_sweet", "is_wet"),
     )
     assert tasted(*rows) == [1.0, 2.0, 2.0]
+    assert tasted(*rows, opening_taste=np.array([0.0, 1.0]), futures=2) == [[1.0, 2.0], [2.0, 2.0], [2.0, 2.0]]
+
+
+def test_a_loop_that_divides_by_nothing_finds_no_limit_as_any_row_does() -> None:
+    assert (
+        tasted(row("prior_taste + sugar / water", "prior_taste", "sugar", "water"), sugar=1.0, water=0.0)
+        == [np.inf] * 3
+    )
+
+
+@pytest.mark.parametrize("formula", ["np.minimum({}, {})", "np.maximum({}, {})"])
+def test_in_a_loop_too_the_smaller_and_the_larger_do_not_hide_what_is_not_a_number(formula: str) -> None:
+    for order in (("prior_taste", "(lid - lid)"), ("(lid - lid)", "prior_taste")):
+        with pytest.raises(ModelError, match="row `taste` is not a number in 2025"):
+            tasted(row(formula.format(*order), "prior_taste", "lid"), lid=np.inf)
+
+
+@pytest.mark.parametrize("exponent", [2.0, 0.5, -1.0, 3.3])
+def test_a_power_in_a_loop_is_the_same_alone_and_in_a_crowd(exponent: float) -> None:
+    """NumPy squares a bare number where it raises an array to powers, and rounds otherwise."""
+    rows = row("np.maximum(prior_taste, water) ** sugar", "prior_taste", "water", "sugar")
+    water = np.linspace(0.1, 0.9, 500)
+    crowd = tasted(rows, water=water, sugar=np.full(500, exponent), futures=500)
+    book = book_of(rows, scalars="water sugar")
+    alone = [run(book, SUMMERS, {"water": each, "sugar": exponent})["taste"] for each in water]
+    np.testing.assert_array_equal(np.transpose(alone), crowd)
+
+
+def test_a_loop_runs_with_pins_without_and_with_others() -> None:
+    rows = row("prior_taste + 1", "prior_taste")
+    book = book_of(rows)
+    for _ in range(2):
+        assert run(book, SUMMERS, {})["taste"].tolist() == [1.0, 2.0, 3.0]
+        assert run(book, SUMMERS, {}, [Fixed("taste", 0, 5.0)])["taste"].tolist() == [5.0, 6.0, 7.0]
+        assert run(book, SUMMERS, {}, [Fixed("taste", 1, 0.0)])["taste"].tolist() == [1.0, 0.0, 1.0]
+
+
+def test_a_row_may_have_any_name_python_allows() -> None:
+    for name in ("periods", "t", "math", "fill", "outside"):
+        rows = row(f"prior_{name} + 1", f"prior_{name}", name=name)
+        assert tasted(rows) == [1.0, 2.0, 3.0]
 
 
 def test_words_see_a_row_one_period_earlier() -> None:

@@ -2,11 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from tests.inputs.example import DEAL, NEW_DEAL, SPLIT
 
-from dealgrid.inputs import UNITS
+from dealgrid.inputs import UNITS, read_parameters
 from dealgrid.inputs.complaints import Complaints
 from dealgrid.inputs.schema import json_schema, write_schemas
 from dealgrid.inputs.yaml_text import plain, read_yaml
@@ -91,3 +92,18 @@ def test_schemas_are_written_where_the_files_look_for_them(folder, parameters):
     write_schemas(folder.path / "schema", parameters)
     for name in ("parameters", "scenario"):
         assert json.loads((folder.path / f"schema/{name}.json").read_text()) == json_schema(parameters)[name]
+
+
+def test_the_published_schemas_are_those_of_the_parameters():
+    root = Path(__file__).parents[2] / "params"
+    for name, schema in json_schema(read_parameters(root / "base")).items():
+        published = json.loads((root / f"schema/{name}.json").read_text(encoding="utf-8"))
+        assert published == schema, "call dealgrid.inputs.schema.write_schemas(Path('params/schema'), parameters)"
+
+
+def test_an_editor_underlines_nothing_in_the_files_of_the_deal():
+    root = Path(__file__).parents[2] / "params"
+    for folder, name in (("base", "parameters"), ("scenarios", "scenario")):
+        schema = json.loads((root / f"schema/{name}.json").read_text(encoding="utf-8"))
+        for path in (root / folder).glob("*.yaml"):
+            assert underlined(schema, path.read_text(encoding="utf-8")) == [], path

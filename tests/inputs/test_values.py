@@ -199,6 +199,10 @@ def test_a_value_is_written_as_people_write_it(value, unit, text):
     assert format_value(value, unit) == text
 
 
+def test_minus_zero_is_zero():
+    assert math.copysign(1, read_value("-0", "number")) == 1
+
+
 def test_a_bare_value_is_a_number_other_programs_read():
     assert format_value(0.325, "fraction", bare=True) == "0.325"
     assert format_value(13.75, "US$ bn", bare=True) == "13.75"

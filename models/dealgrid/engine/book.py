@@ -62,6 +62,11 @@ class Book:
         openings = {OPENING + name.removeprefix(PRIOR) for name in used if name.startswith(PRIOR)}
         return frozenset(name for name in used | openings if name in self.scalars | self.columns)
 
+    @functools.cached_property
+    def loops(self) -> dict[tuple[str, ...], Callable[..., Any]]:
+        """Where run.py keeps the loops it compiles for stepwise blocks."""
+        return {}
+
     def formula(self, name: str) -> str:
         """The formula of a row in words."""
         return in_words(self.expressions[name])

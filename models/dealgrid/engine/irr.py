@@ -137,8 +137,8 @@ def solve(flow: np.ndarray) -> Rates:
     found = np.empty((3, flow.shape[1]))
     with np.errstate(all="ignore"):
         for start in range(0, flow.shape[1], BLOCK):
-            part = slice(start, start + BLOCK)
-            found[:, part] = _by_signs(_cleaned(flow[:, part], start))
+            stop = start + BLOCK
+            found[:, start:stop] = _by_signs(_cleaned(flow[:, start:stop], start))
         for part in _open(found, BLOCK):
             found[:, part] = _by_totals(_cleaned(flow[:, part]))
         for part in _open(found, BLOCK // 2):
@@ -153,7 +153,8 @@ def certificate(flow: np.ndarray) -> Certificate:
         raise ValueError(f"A certificate is for one flow of shape (periods,); this one has shape {flow.shape}.")
     rate, state = (float(answer) for answer in solve(flow)[:2])
     roots, crossings = _listed(flow, rate)
-    got, paid = float(flow[flow > 0].sum()), -float(flow[flow < 0].sum())
+    scale = float(np.abs(flow).max()) or 1.0  # so that the sums of enormous flows stay finite
+    got, paid = float((flow[flow > 0] / scale).sum()), -float((flow[flow < 0] / scale).sum())
     return Certificate(
         rate=rate,
         state=int(state),
@@ -162,7 +163,7 @@ def certificate(flow: np.ndarray) -> Certificate:
         crossings=tuple(CROSSINGS[crossing] for crossing in crossings),
         residual=_residual(flow, rate),
         multiple=got / paid if paid else (np.inf if got else 0.0),
-        total=got - paid,
+        total=(got - paid) * scale,
     )
 
 
@@ -177,7 +178,7 @@ def _table(flow: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
             f"A rate of return needs a flow of shape (periods,) or (periods, futures) with at least one period; "
             f"this one has shape {flow.shape}."
         )
-    return flow.reshape(len(flow), -1) if flow.size else flow.reshape(len(flow), 0), flow.shape[1:]
+    return (flow[:, None] if flow.ndim == 1 else flow), flow.shape[1:]
 
 
 def _open(found: np.ndarray, size: int) -> list[np.ndarray]:
@@ -187,10 +188,9 @@ def _open(found: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 def _cleaned(flow: np.ndarray, start: int = 0) -> np.ndarray:
-    """A copy of the block in which residues are zero and extreme scales are brought near 1."""
+    """A copy of the block without residues and extreme scales. ValueError if an amount is not finite."""
     flow = np.array(flow, order="C")
-    largest = np.zeros(flow.shape[1])
-    size = np.empty_like(largest)
+    largest, size = np.zeros((2, flow.shape[1]))
     for amounts in flow:
         np.maximum(largest, np.abs(amounts, out=size), out=largest)
     if not np.isfinite(largest).all():
@@ -281,7 +281,7 @@ def _has_single_rate(flow: np.ndarray) -> np.ndarray:
 
 
 def _total_changes(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sign changes of the running totals, which bound the number of positive rates, and whether rounding spares them."""
+    """Sign changes of the running totals, which bound the number of positive rates, and whether they are certain."""
     total, size = np.zeros((2, flow.shape[1]))
     for amounts in flow:
         size += np.abs(amounts)
@@ -300,10 +300,8 @@ def _nearest(found: _Roots) -> np.ndarray:
     """The rate nearest to zero; of two equally near, the one where the value falls as the rate rises."""
     rates = np.expm1(found.at)
     distance = np.where(np.isnan(rates), np.inf, np.abs(rates))
-    is_near = distance <= distance.min(axis=0, initial=np.inf) + TIE
+    is_near = distance <= distance.min(axis=0) + TIE
     order = np.where(is_near, np.where(found.crossing == FALLS, 0, 1), 2)
-    rates = np.concatenate([rates, np.full((1, rates.shape[1]), np.nan)])
-    order = np.concatenate([np.where(np.isnan(rates[:-1]), 3, order), np.full((1, rates.shape[1]), 3)])
     return np.take_along_axis(rates, order.argmin(axis=0)[None], axis=0)[0]
 
 
@@ -320,7 +318,8 @@ def _single_rates(flow: np.ndarray, steps: int) -> np.ndarray:
         value, slope = _horner(flow, discount)
         step = value / slope
         discount = discount - step
-    return np.where(np.abs(step) <= SETTLED * discount, (1 - discount) / discount, np.nan)
+    is_settled = (np.abs(step) <= SETTLED * discount) & np.isfinite(slope)
+    return np.where(is_settled, (1 - discount) / discount, np.nan)
 
 
 def _first_guess(flow: np.ndarray) -> np.ndarray:
@@ -438,7 +437,7 @@ def _turning_points(flow: np.ndarray, end: np.ndarray) -> np.ndarray:
 
 
 def _derived(flow: np.ndarray) -> np.ndarray:
-    """The flow whose value is the derivative of exp(k·x)·value, k amid the first sign change: it has one change fewer."""
+    """The flow whose value is the derivative of exp(k·x)·value, k amid the first sign change: one change fewer."""
     sign = np.sign(flow)
     after = (sign == -sign[0]).argmax(axis=0)
     period = np.arange(len(flow))[:, None]

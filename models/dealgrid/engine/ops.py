@@ -110,7 +110,7 @@ OPERATIONS: dict[str, Operation] = {
             np.power,
             words="{0} ^ {1}",
             excel="({0}^{1})",
-            kernel="({0} ** {1})",
+            kernel="math.pow({0}, {1})",  # Python's ** makes complex numbers of negative ones
             binds=6,
             takes=(ATOM, ATOM),
             refuses_flags=True,

@@ -164,7 +164,7 @@ def _changed(path: Path, wanted: _Wanted, parameters: Mapping[str, Parameter]) -
     if text is None or not isinstance(root, Mapped):
         return None
     scenario = _read_scenario(path.stem, root, parameters, unheard, Unread())
-    if scenario is None:
+    if scenario is None or unheard.problems:
         return None
     old, new = _Wanted(scenario.title, scenario.why, scenario.set), _texts(wanted, parameters)
     section = root.entries["set"].value

@@ -247,7 +247,7 @@ def _wrong(kind: str, numbers: Mapping[str, float], allowed: Allowed) -> Iterabl
 
 
 def _wrong_hazard(numbers: Mapping[str, float], high: float) -> Iterable[MisreadError]:
-    if math.isinf(numbers["from"]) or numbers["until"] <= numbers["from"]:
+    if numbers["until"] <= numbers["from"]:
         yield MisreadError("`until` does not come after `from`", "two dates in order", "correct the dates")
     if numbers["per_year"] <= 0:
         yield MisreadError("`per_year` is not positive", "a chance per year, such as 8%", "correct it")

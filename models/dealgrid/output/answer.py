@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ BINDS = "binds_"  # a flag row whose name begins so says that a clause binds
 STATE = "_state"  # x_state is the kind of answer the rate of return x has
 OURS = "J"  # the grade of a figure that is our own judgement
 AMOUNT = "US$ bn"
+MARKS = re.compile(r"[$_*`]")  # what Markdown would take for its own
 LARGE = 1 / 4  # a part of the whole worth pointing out
 
 
@@ -27,8 +29,21 @@ def answer(present: Case, proposal: Case) -> list[str]:
         *_returns(present, proposal),
         *(clauses_finding(case) for case in (present, proposal)),
         _sureness(proposal),
-        _checked((present, proposal)),
+        checked((present, proposal)),
     ]
+
+
+def as_markdown(sentences: Iterable[str]) -> str:
+    """Sentences as a list for a page, dollar signs and underscores kept from being read as marks."""
+    return "\n".join("- " + MARKS.sub(r"\\\g<0>", sentence) for sentence in sentences)
+
+
+def checked(cases: Sequence[Case]) -> str:
+    """The master check in a sentence: that all checks are zero, or which are not."""
+    failed = list(dict.fromkeys(name for case in cases for name in case.checks.failed))
+    if failed:
+        return f"CHECKS THAT ARE NOT ZERO: {', '.join(failed)}."
+    return "All checks are zero."
 
 
 def titles(cases: Sequence[Case]) -> list[str]:
@@ -48,7 +63,7 @@ def caption(cases: Sequence[Case]) -> str:
     names = "; ".join(titles(cases))
     kind = "Case" if len(cases) == 1 else "Cases"
     source = f"Source: dealgrid, model of {cases[0].deal.story.title}. {kind}: {names}."
-    return " ".join([source, f"Valued on {' and '.join(dates)}.", *convention(cases[0].deal), _checked(cases)])
+    return " ".join([source, f"Valued on {' and '.join(dates)}.", *convention(cases[0].deal), checked(cases)])
 
 
 def convention(deal: Deal) -> list[str]:
@@ -106,12 +121,12 @@ def values_finding(cases: Sequence[Case]) -> str:
     center = center_name(deal)
     if len(cases) == 1:
         part = _shown(_value(cases[0], story.center) / _value(cases[0], story.total), "fraction")
-        return f"{center} holds {part} of the total of {_amount(cases[0], story.total)}"
+        return f"{center} holds {part} of the total of US$ {_amount(cases[0], story.total)}bn"
     if len(cases) > 2:
-        return f"{center}: {_span(cases, story.center)}"
-    changes = {label: _change(cases, name) for name, label in story.holders.items()}
-    moves = [f"{_more(change)} for {label}" for label, change in _largest_moves(changes)]
-    return ", ".join([*moves, f"{_more(_change(cases, story.total))} in all"]) if moves else "Nothing moves"
+        return f"{center}: {_span(cases, story.center)}, US$ bn"
+    moves = _largest_moves({label: _change(cases, name) for name, label in story.holders.items()})
+    told = [f"{_more(change)} for {label}" for label, change in moves]
+    return _with_unit(", ".join([*told, f"{_more(_change(cases, story.total))} in all"])) if moves else "Nothing moves"
 
 
 def streams_finding(cases: Sequence[Case]) -> str:
@@ -120,12 +135,12 @@ def streams_finding(cases: Sequence[Case]) -> str:
     if len(cases) == 1:
         streams = signed_streams(cases[0])
         most = max(streams, key=lambda name: streams[name])
-        return f"{story.streams[most]} brings most: {_shown(streams[most])} of {_amount(cases[0], story.center)}"
+        return f"{story.streams[most]} brings most: {_shown(streams[most])} of US$ {_amount(cases[0], story.center)}bn"
     moves = _largest_moves(_stream_changes(cases[0], cases[-1]))
     if len(cases) > 2:
-        return f"{center}: {_span(cases, story.center)}"
+        return f"{center}: {_span(cases, story.center)}, US$ bn"
     told = ", ".join(f"{_more(change)} from {label}" for label, change in moves)
-    return f"{_more(_change(cases, story.center))} for {center}: {told}" if moves else "Nothing moves"
+    return _with_unit(f"{_more(_change(cases, story.center))} for {center}: {told}") if moves else "Nothing moves"
 
 
 def cash_finding(case: Case) -> str:
@@ -137,8 +152,8 @@ def cash_finding(case: Case) -> str:
     periods = [case.calendar.periods[place] for place in places]
     best, whole = int(np.argmax(totals)), float(totals.sum())
     if totals[best] > whole * LARGE:
-        return f"{_shown(totals[best])} of {center}'s {_shown(whole)} comes in {periods[best]} alone"
-    return f"{_shown(whole)} for {center} from {periods[0]} to {periods[-1]}, the most in {periods[best]}"
+        return f"US$ {_shown(totals[best])}bn of {center}'s {_shown(whole)} comes in {periods[best]} alone"
+    return f"US$ {_shown(whole)}bn for {center} from {periods[0]} to {periods[-1]}, the most in {periods[best]}"
 
 
 def clauses_finding(case: Case) -> str:
@@ -206,10 +221,11 @@ def _change(cases: Sequence[Case], name: str) -> float:
 
 
 def _returns(present: Case, proposal: Case) -> list[str]:
-    return [
-        f"{label}: {return_text(present, name)} → {return_text(proposal, name)}."
-        for name, label in present.deal.story.returns.items()
-    ]
+    told = []
+    for name, label in present.deal.story.returns.items():
+        before, after = (return_text(case, name) for case in (present, proposal))
+        told.append(f"{label}: {before} in both." if before == after else f"{label}: {before} → {after}.")
+    return told
 
 
 def return_text(case: Case, name: str) -> str:
@@ -232,13 +248,6 @@ def _sureness(case: Case) -> str:
     )
 
 
-def _checked(cases: Sequence[Case]) -> str:
-    failed = list(dict.fromkeys(name for case in cases for name in case.checks.failed))
-    if failed:
-        return f"CHECKS THAT ARE NOT ZERO: {', '.join(failed)}."
-    return "All checks are zero."
-
-
 def _largest_moves(changes: dict[str, float]) -> list[tuple[str, float]]:
     """The largest gain and the largest loss, the larger of the two first."""
     ordered = sorted(changes.items(), key=lambda pair: pair[1])
@@ -256,6 +265,11 @@ def _more(change: float) -> str:
     if not _is_seen(change):
         return "no change"
     return f"{_shown(abs(change))} {'more' if change > 0 else 'less'}"
+
+
+def _with_unit(text: str) -> str:
+    """The same text, with the unit at its first figure."""
+    return re.sub(r"[\d,.]*\d", r"US$ \g<0>bn", text, count=1)
 
 
 def _span(cases: Sequence[Case], name: str) -> str:

@@ -26,17 +26,19 @@ if TYPE_CHECKING:
 # The palette, defined here and nowhere else: after Okabe and Ito (2008), shifted so that the colours of one list also
 # differ in lightness. test_charts.py measures it in grey and for the three kinds of colour-blindness.
 HOLDERS = ("#0072B2", "#E69F00", "#009E73", "#5B2A68", "#E8B9D2")
-PRESENT, PROPOSAL = "#8F959E", "#12355B"
+PRESENT, PROPOSAL = "#757C86", "#12355B"
 OTHERS = ("#C2521A", "#56B4E9", "#7A1F1F", "#E3C037", "#2E6F4E", "#B07AA1", "#B9C3CD")
-INK, FAINT, RULE = "#222222", "#666666", "#DDDDDD"
-FONT = "Arial, Helvetica, sans-serif"
+INK, FAINT, RULE, EMPTY = "#222222", "#666666", "#DDDDDD", "#EEEEEE"
 
 VEGALITE = "5.21"  # drawn with by us and, within the same major version, by JupyterLab
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"  # a name, not an address anything is fetched from
 LIVE, VECTOR = "application/vnd.vegalite.v5+json", "image/svg+xml"
-WIDTH = 460  # of the plot itself, in pixels
-LETTER = 6.2  # width of a letter of a label, in pixels
-TITLE_LETTERS, CAPTION_LETTERS, LABEL_LETTERS = 68, 112, 34
+WIDTH, MARGIN = 460, 120  # of the plot, and of the names beside it where they stand there, in pixels
+# A page may show an SVG in a wider font than it was measured in, where the machine has no Arial: there is room for
+# DejaVu Sans everywhere, the widest of the usual ones.
+FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
+LETTER = 7.1  # width of a letter of a label, in pixels
+TITLE_LETTERS, CAPTION_LETTERS = 58, 96
 MOST_TICKS = 22
 CUT = 3  # a bar so many times the next is cut, with its figure beside it, or no other could be seen
 
@@ -87,28 +89,28 @@ def cash_flows(case: Case) -> Chart:
 
     frame = tables.cash_flows(case).drop(index="Total")
     frame = frame[(frame != 0).any(axis=1)]
-    limit = _cut(frame.to_numpy())
-    data = _long(frame, "stream", "period")
-    data["drawn"] = data["value"].clip(-limit, limit)
-    data["shown"] = [display_value(value, answer.AMOUNT) for value in data["value"]]
-    peaks = data.groupby("stream")["value"].transform(lambda values: values.abs() == values.abs().max())
-    first_peaks = peaks & ~data[peaks].duplicated("stream").reindex(data.index, fill_value=False)
-    is_cut = data["value"].abs() > limit
-    data["label"] = data["shown"].where(first_peaks | is_cut, "") + np.where(is_cut, " (bar cut)", "")
+    data = _cash(frame)
     periods = list(frame.columns)
-    x = alt.X("period:N", sort=periods, title=None, axis=_period_axis(periods))
-    low, high = min(0.0, float(data["drawn"].min())), float(data["drawn"].max())
-    room = (high - low) * 0.4  # for the figures above the bars
-    scale = alt.Scale(domain=[low - room / 2 if low < 0 else 0, high + room], nice=False)
-    y = alt.Y("drawn:Q", title=None, scale=scale, axis=alt.Axis(tickCount=3, grid=True))
-    base = alt.Chart().encode(x=x, y=y, tooltip=["stream:N", "period:N", alt.Tooltip("shown:N", title="US$ bn")])
+    low, high = min(0.0, float(data["drawn"].min())), max(0.0, float(data["drawn"].max()))
+    room = (high - low or 1.0) * 0.35  # for the figures above and below the bars
+    scale = alt.Scale(domain=[low - room if low < 0 else 0, high + room], nice=False)
+    base = alt.Chart().encode(
+        x=alt.X("period:N", sort=periods, title="Period", axis=_period_axis(periods)),
+        y=alt.Y("drawn:Q", title=answer.AMOUNT, scale=scale, axis=_amount_axis(values=[0, _round(high)])),
+        tooltip=["stream:N", "period:N", alt.Tooltip("shown:N", title=answer.AMOUNT)],
+    )
     bars = base.mark_bar(color=scenario_colours(case.deal)[case.scenario], size=_bar_width(len(periods)))
-    labels = base.mark_text(baseline="bottom", dy=-3, fontSize=10, color=INK).encode(text="label:N")
-    header = alt.Header(title=None, labelAngle=0, labelAlign="left", labelFontSize=12, labelPadding=4, labelOrient="top",
-                        labelAnchor="start", labelBaseline="bottom", labelColor=INK)  # fmt: skip
-    row = alt.Row("stream:N", sort=list(frame.index), header=header)
-    chart = alt.layer(bars, labels, data=data).properties(width=WIDTH + 120, height=58).facet(row=row, spacing=8)
-    note = "Cash per period, US$ bn, undiscounted; what is paid out is below zero. "
+    figures = base.encode(text="label:N")
+    above = figures.mark_text(baseline="bottom", dy=-3, color=INK).transform_filter("datum.label && datum.value >= 0")
+    below = figures.mark_text(baseline="top", dy=3, color=INK).transform_filter("datum.label && datum.value < 0")
+    names = alt.Header(
+        title=None, labelOrient="top", labelAnchor="start", labelFontSize=12, labelColor=INK, labelPadding=0
+    )
+    row = alt.Row("stream:N", sort=list(frame.index), header=names)
+    chart = (
+        alt.layer(bars, above, below, data=data).properties(width=WIDTH + MARGIN, height=54).facet(row=row, spacing=4)
+    )
+    note = "Cash per period in US$ bn, undiscounted; what is paid out hangs below zero. "
     return _finished(chart, answer.cash_finding(case), note + answer.caption([case]))
 
 
@@ -117,23 +119,20 @@ def clauses_binding(case: Case) -> Chart:
     import altair as alt
 
     frame = tables.clauses_binding(case)
-    data = _long(frame, "clause", "period")
-    data["clause"] = ["\n".join(textwrap.wrap(label, LABEL_LETTERS)) for label in data["clause"]]
-    data["binds"] = np.where(data["value"] > 0, "yes", "no")
-    periods = list(frame.columns)
-    clauses = list(dict.fromkeys(data["clause"]))
-    lines = alt.Axis(labelExpr="split(datum.label, '\\n')", labelLimit=0, ticks=False, domain=False, labelPadding=8)
-    base = alt.Chart(data).encode(
-        x=alt.X("period:N", sort=periods, title=None, axis=_period_axis(periods), scale=alt.Scale(paddingInner=0.08)),
-        y=alt.Y("clause:N", sort=clauses, title=None, axis=lines, scale=alt.Scale(paddingInner=0.3)),
-        tooltip=["clause:N", "period:N", "binds:N"],
-    )
-    colour = alt.Color(
-        "binds:N",
-        scale=alt.Scale(domain=["yes", "no"], range=[scenario_colours(case.deal)[case.scenario], "#EEEEEE"]),
-        legend=None,
-    )
-    chart = base.mark_rect().encode(color=colour).properties(width=WIDTH, height=32 * len(clauses))
+    frame.index = pd.Index([label.removesuffix(" binds") for label in frame.index])
+    data = _long(frame, "clause", "period").query("value > 0")
+    periods, clauses = list(frame.columns), list(frame.index)
+    bands = alt.Scale(domain=clauses, paddingInner=0.55, paddingOuter=0.4)
+    columns = alt.Scale(domain=periods, paddingInner=0.08)
+    y = alt.Y("clause:N", title=None, axis=None, scale=bands)
+    x = alt.X("period:N", title="Period", axis=_period_axis(periods), scale=columns)
+    named = alt.Chart(pd.DataFrame({"clause": clauses}))
+    lanes = named.mark_rect(color=EMPTY).encode(x=alt.value(0), x2=alt.value(WIDTH + MARGIN), y=y)
+    fills = alt.Chart(data).mark_rect(color=scenario_colours(case.deal)[case.scenario])
+    strips = fills.encode(x=x, y=y, tooltip=["clause:N", "period:N"])
+    text = named.mark_text(align="left", baseline="bottom", dy=-3, fontSize=12, color=INK)
+    names = text.encode(x=alt.value(0), y=alt.Y("clause:N", scale=bands, bandPosition=0), text="clause:N")
+    chart = alt.layer(lanes, strips, names).properties(width=WIDTH + MARGIN, height=34 * len(clauses))
     found = answer.binding_periods(case)
     title = f"{len(found)} of {len(clauses)} clauses bind at some time under {answer.titles([case])[0]}"
     return _finished(chart, title, "Filled where the clause binds. " + answer.caption([case]))
@@ -175,7 +174,7 @@ def _bars(frame: pd.DataFrame, cases: Sequence[Case], title: str, axis: str) -> 
     low, high = min(0.0, float(data["value"].min())), max(0.0, float(data["value"].max()))
     room = (high - low or 1.0) * 9 * LETTER / WIDTH  # for the figures at the ends
     low, high = low - room if low < 0 else low, high + room
-    longest = frame.min(axis=1).idxmax()
+    longest = str(frame.min(axis=1).idxmax())
     pixels = frame.loc[longest] / (high - low) * WIDTH
     is_roomy = all(pixels[name] > (len(name) + 2) * LETTER for name in names)
     colours = alt.Scale(domain=names, range=_distinct(cases))
@@ -184,10 +183,14 @@ def _bars(frame: pd.DataFrame, cases: Sequence[Case], title: str, axis: str) -> 
     base = alt.Chart(data).encode(
         x=alt.X("value:Q", title=axis, scale=alt.Scale(domain=[low, high], nice=False), axis=_amount_axis()),
         y=alt.Y(
-            "line:N", sort=order, title=None, axis=_name_axis(), scale=alt.Scale(paddingInner=0.3, paddingOuter=0.1)
+            "line:N",
+            sort=order,
+            title=None,
+            axis=_name_axis(order),
+            scale=alt.Scale(paddingInner=0.3, paddingOuter=0.1),
         ),
         yOffset=alt.YOffset("case:N", sort=names),
-        tooltip=["line:N", "case:N", alt.Tooltip("shown:N", title="US$ bn")],
+        tooltip=["line:N", "case:N", alt.Tooltip("shown:N", title=answer.AMOUNT)],
     )
     layers: list[Any] = [
         base.mark_bar().encode(color=alt.Color("case:N", scale=colours, legend=legend)),
@@ -199,6 +202,19 @@ def _bars(frame: pd.DataFrame, cases: Sequence[Case], title: str, axis: str) -> 
         layers.append(inside.transform_filter(alt.datum.line == longest))
     chart = alt.layer(*layers).properties(width=WIDTH, height=alt.Step(20))
     return _finished(chart, title, answer.caption(cases))
+
+
+def _cash(frame: pd.DataFrame) -> pd.DataFrame:
+    """Cash as one figure a line, with the height drawn and a label for each stream's largest and for bars cut."""
+    limit = _cut(frame.to_numpy())
+    data = _long(frame, "stream", "period")
+    data["drawn"] = data["value"].clip(-limit, limit)
+    data["shown"] = [display_value(value, answer.AMOUNT) for value in data["value"]]
+    size = data["value"].abs()
+    is_cut = size > limit
+    is_largest = data.index.isin(size.groupby(data["stream"]).idxmax())
+    data["label"] = data["shown"].where(is_cut | is_largest, "") + np.where(is_cut, " (bar cut)", "")
+    return data
 
 
 def _distinct(cases: Sequence[Case]) -> list[str]:
@@ -224,9 +240,8 @@ def _cut(values: np.ndarray) -> float:
 
 def _long(frame: pd.DataFrame, line: str, column: str) -> pd.DataFrame:
     """A wide table as one figure a line: columns `line`, `column`, `value`."""
-    long = frame.rename_axis(index=line, columns=column).stack().rename("value").reset_index()
-    long.attrs = {}
-    return long
+    places = [(index, name) for index in frame.index for name in frame.columns]
+    return pd.DataFrame(places, columns=[line, column]).assign(value=frame.to_numpy(dtype=float).ravel())
 
 
 def _period_axis(periods: Collection[str]) -> alt.Axis:
@@ -234,23 +249,35 @@ def _period_axis(periods: Collection[str]) -> alt.Axis:
 
     every = -(-len(periods) // MOST_TICKS)
     shown = list(periods)[::every]
-    return alt.Axis(values=shown, labelAngle=0 if len(shown[0]) * LETTER < WIDTH / len(shown) else -90, ticks=False)
+    return alt.Axis(
+        values=shown, labelAngle=0 if len(shown[0]) * LETTER < (WIDTH + MARGIN) / len(shown) else -90, ticks=False
+    )
 
 
-def _amount_axis() -> alt.Axis:
+def _amount_axis(**given: Any) -> alt.Axis:
     import altair as alt
 
-    return alt.Axis(tickCount=6, grid=True, ticks=False)
+    bracketed = "datum.value < 0 ? '(' + format(-datum.value, ',') + ')' : format(datum.value, ',')"
+    return alt.Axis(labelExpr=bracketed, grid=True, ticks=False, **({"tickCount": 6} | given))
 
 
-def _name_axis() -> alt.Axis:
+def _round(number: float) -> float:
+    """The largest of 1, 2, 5, 10, 20… that is not above a number; 0 if that is not positive."""
+    if number <= 0:
+        return 0.0
+    power = 10.0 ** np.floor(np.log10(number))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= number))
+
+
+def _name_axis(names: Collection[str]) -> alt.Axis:
     import altair as alt
 
-    return alt.Axis(labelLimit=0, ticks=False, domain=False, labelPadding=8, labelFontSize=12)
+    room = round(LETTER * max(map(len, names)) + 8)
+    return alt.Axis(labelAlign="left", labelPadding=room, labelLimit=0, labelFontSize=12, ticks=False, domain=False)
 
 
 def _bar_width(periods: int) -> float:
-    return round(0.7 * (WIDTH + 120) / max(periods, 1), 1)
+    return round(0.7 * (WIDTH + MARGIN) / max(periods, 1), 1)
 
 
 def _finished(chart: Any, title: str, caption: str) -> Chart:
@@ -261,17 +288,18 @@ def _finished(chart: Any, title: str, caption: str) -> Chart:
                 "text": textwrap.wrap(title, TITLE_LETTERS),
                 "subtitle": textwrap.wrap(caption, CAPTION_LETTERS),
                 "anchor": "start",
-                "frame": "group",
+                "frame": "bounds",
             }
         )
         .configure(font=FONT, background="white", padding=8)
         .configure_view(stroke=None)
         .configure_title(
-            fontSize=16, fontWeight=600, color=INK, subtitleFontSize=10.5, subtitleColor=FAINT, offset=14, subtitlePadding=6
+            fontSize=16, fontWeight=600, color=INK, offset=14, subtitleFontSize=10.5, subtitleColor=FAINT,
+            subtitlePadding=6,
         )
         .configure_axis(
-            gridColor=RULE, domainColor=FAINT, tickColor=FAINT, labelColor=INK, titleColor=FAINT, titleFontWeight="normal",
-            labelFontSize=11, titleFontSize=11,
+            gridColor=RULE, domainColor=FAINT, tickColor=FAINT, labelColor=INK, labelFontSize=11, titleColor=FAINT,
+            titleFontSize=11, titleFontWeight="normal",
         )
         .configure_text(fontSize=11)
         .configure_legend(labelFontSize=12, labelColor=INK)

@@ -18,6 +18,7 @@ from dealgrid.output import answer, charts, tables
 TEMPLATE = Path(__file__).with_suffix(".typ")
 SMALL, USUAL = 7.5, 9.0  # points
 MANY = 4  # columns from which the figures of a table are set small
+MOST_WHOLE = 25  # lines of a table that is kept on one page
 BREAK = "\u200b"  # a place where a long name may be broken
 NO_TIME = "never"
 
@@ -145,7 +146,7 @@ def _drawing(chart: charts.Chart) -> Drawing:
 
 def _part(part: Drawing | pd.DataFrame) -> dict[str, Any]:
     if isinstance(part, Drawing):
-        return {"svg": part.svg, "alt": part.alt, "wide": True}
+        return {"svg": part.svg, "alt": part.alt}
     text = tables.formatted(part)
     is_words = part.attrs.get("unit") == "text"
     totals = part.attrs.get("totals", ())
@@ -153,6 +154,7 @@ def _part(part: Drawing | pd.DataFrame) -> dict[str, Any]:
     return {
         "title": str(part.attrs.get("title", "")),
         "note": str(part.attrs.get("caption", "")),
+        "whole": len(part) <= MOST_WHOLE,
         "size": SMALL if len(text.columns) > MANY else USUAL,
         "head": ["", *(str(column).replace("_", "_" + BREAK) for column in text.columns)],
         "widths": [2.4, *([1.6 if is_words else 1.0] * len(text.columns))],

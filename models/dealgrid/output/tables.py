@@ -175,7 +175,8 @@ def show(frame: pd.DataFrame) -> Shown:
 
 def as_html(frame: pd.DataFrame) -> str:
     """A table as HTML that needs no other file; the same frame always gives the same text."""
-    return _great_table(formatted(frame)).as_raw_html()
+    table = _great_table(formatted(frame)).as_raw_html()
+    return f'<div class="tex2jax_ignore mathjax_ignore">{table}</div>'  # or pages read US$ … US$ as a formula
 
 
 def _by_case(cases: Sequence[Case], labels: list[str], columns: list[list[float]]) -> pd.DataFrame:
@@ -221,9 +222,9 @@ def _great_table(text: pd.DataFrame) -> GT:
     stub = " "
     frame = text.reset_index(names=stub)
     is_wide = len(text.columns) > 8
-    content = frame.to_csv() + title + caption
+    name = "t" + hashlib.sha256((frame.to_csv() + title + caption).encode()).hexdigest()[:10]
     table = (
-        GT(frame, rowname_col=stub, id="t" + hashlib.sha256(content.encode()).hexdigest()[:10])
+        GT(frame, rowname_col=stub, id=name)
         .tab_header(raw(html.escape(title)))
         .tab_source_note(raw(html.escape(caption)))
         .cols_align("right", columns=[str(column) for column in text.columns])
@@ -252,6 +253,7 @@ def _great_table(text: pd.DataFrame) -> GT:
             data_row_padding_horizontal="5px" if is_wide else "12px",
         )
     )
+    table = table.opt_css(f"#{name} tbody tr {{ background: none !important; }}")  # pages of notebooks stripe lines
     last = [place for place, label in enumerate(text.index) if label in (totals or [])]
     if last:
         places = [loc.body(rows=last), loc.stub(rows=last)]

@@ -1,4 +1,4 @@
-"""The store of runs: each a folder that is written out of sight, moved in by one rename and never changed afterwards."""
+"""The store of runs: each a folder written out of sight, moved in by one rename and never changed afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from dealgrid.deal import Case, Deal
-from dealgrid.problems import DealgridError, Problem
+from dealgrid.problems import Problem, RunError
 
 MANIFEST = "manifest.json"
 NUMBERS = "numbers.parquet"
@@ -33,10 +33,8 @@ PACKAGE = "dealgrid"
 READ_ONLY = 0o444
 DONE, FAILED = "done", "failed"
 PATIENCE = 10  # seconds that git may take to answer
-
-
-class RunError(DealgridError):
-    """A run could not be carried out or kept; nothing was published."""
+WAIT = 0.05  # seconds between two attempts to claim a place
+_FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[\\/](?:[^\s:'\"\\/]+[\\/])+")  # of this machine, in an error's words
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,12 @@ class Listed:
 
 
 def recipe(
-    deal: Deal, kind: str, scenarios: Sequence[str], settings: Mapping[str, str], files: Iterable[Path] = (), seed: int | None = None
+    deal: Deal,
+    kind: str,
+    scenarios: Sequence[str],
+    settings: Mapping[str, str],
+    files: Iterable[Path] = (),
+    seed: int | None = None,
 ) -> Recipe:
     """What a run of a deal is made from; `files` are inputs beside the parameter files, such as a notebook."""
     params = sorted((deal.root / "params").rglob("*.yaml"))
@@ -133,7 +136,11 @@ def new_run(reports: Path, name: str, made_from: Recipe) -> Iterator[Draft]:
     left by a kill or Ctrl-C stays there without one.
     """
     if not NAME.fullmatch(name):
-        raise RunError(Problem("reports", f"{name!r} cannot name a run", "lowercase letters, digits, - and _", "choose another name"))
+        raise RunError(
+            Problem(
+                "reports", f"{name!r} cannot name a run", "lowercase letters, digits, - and _", "choose another name"
+            )
+        )
     with _said_clearly(reports):
         draft = _begin(reports, name, made_from)
     try:
@@ -141,14 +148,19 @@ def new_run(reports: Path, name: str, made_from: Recipe) -> Iterator[Draft]:
             yield draft
     except Exception as error:
         with contextlib.suppress(OSError):  # a full disk; the first error is the one to be told
-            draft.write(MANIFEST, _text(_manifest(draft, FAILED, (), {}) | {"error": str(error)}))
+            (draft.folder / MANIFEST).unlink(missing_ok=True)  # a finished one is read-only
+            draft.write(MANIFEST, _text(_manifest(draft, FAILED, {}, {}) | {"error": _FOLDERS.sub("…/", str(error))}))
         raise
 
 
 def publish(draft: Draft, cases: Iterable[Case]) -> Path:
     """Write the manifest, move the finished run to its place by one rename, and point `latest.txt` at it."""
     checks = {case.scenario: list(case.checks.failed) for case in cases}
-    files = {path.relative_to(draft.folder).as_posix(): _seal(path) for path in sorted(draft.folder.rglob("*")) if path.is_file()}
+    files = {
+        path.relative_to(draft.folder).as_posix(): _seal(path)
+        for path in sorted(draft.folder.rglob("*"))
+        if path.is_file()
+    }
     draft.write(MANIFEST, _text(_manifest(draft, DONE, files, checks)))
     _seal(draft.folder / MANIFEST)
     home = draft.folder.parent
@@ -167,7 +179,9 @@ def write_numbers(draft: Draft, cases: Sequence[Case]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns: dict[str, list[Any]] = {key: [] for key in ("scenario", "row", "label", "unit", "shape", "sheet", "period", "value")}
+    columns: dict[str, list[Any]] = {
+        key: [] for key in ("scenario", "row", "label", "unit", "shape", "sheet", "period", "value")
+    }
     for case in cases:
         for row in case.deal.book.rows.values():
             values = [float(case.values[row.name])] if row.is_once else case.values[row.name].tolist()
@@ -190,8 +204,8 @@ def list_runs(reports: Path) -> list[Listed]:
         found = RUN.fullmatch(place)
         if not found or not path.is_dir():
             continue
-        begun = dt.datetime.strptime(found["time"], TIME).replace(tzinfo=dt.timezone.utc)
-        status = DONE if path.name == place else FAILED if (path / MANIFEST).exists() else UNFINISHED.removeprefix(".")
+        begun = dt.datetime.strptime(found["time"], TIME).replace(tzinfo=dt.UTC)
+        status = DONE if path.name == place else FAILED if _says_failed(path) else UNFINISHED.removeprefix(".")
         runs.append(Listed(f"{path.parent.name}/{place}", path.parent.name, status, begun.isoformat(), path))
     return sorted(runs, key=lambda run: (run.started, run.run))
 
@@ -201,19 +215,19 @@ def _begin(reports: Path, name: str, made_from: Recipe) -> Draft:
     home = reports / name
     home.mkdir(parents=True, exist_ok=True)
     while True:
-        started = dt.datetime.now(dt.timezone.utc)
+        started = dt.datetime.now(dt.UTC)
         place = f"{started.strftime(TIME)}-{made_from.hash}"
         hidden = home / f".{place}{UNFINISHED}"
         try:
             hidden.mkdir()
         except FileExistsError:
-            time.sleep(0.05)
+            time.sleep(WAIT)
             continue
         # Who held the place before may have finished in between: then the run is there already.
         if not (home / place).exists():
             return Draft(hidden, name, place, made_from, started)
         hidden.rmdir()
-        time.sleep(0.05)
+        time.sleep(WAIT)
 
 
 @contextlib.contextmanager
@@ -224,13 +238,13 @@ def _said_clearly(reports: Path) -> Iterator[None]:
     except OSError as error:
         folder = reports.as_posix()
         what = f"the run cannot be written: {error.strerror or error}"
-        raise RunError(Problem(folder, what, "a folder one may write in, with room left", "name another with --output")) from error
+        raise RunError(
+            Problem(folder, what, "a folder one may write in, with room left", "name another with --output")
+        ) from error
 
 
-def _manifest(
-    draft: Draft, status: str, files: Mapping[str, Any] | Sequence[str], checks: Mapping[str, list[str]]
-) -> dict[str, Any]:
-    finished = dt.datetime.now(dt.timezone.utc)
+def _manifest(draft: Draft, status: str, files: Mapping[str, Any], checks: Mapping[str, list[str]]) -> dict[str, Any]:
+    finished = dt.datetime.now(dt.UTC)
     failed = {scenario: names for scenario, names in checks.items() if names}
     return {
         "run": draft.run,
@@ -243,6 +257,15 @@ def _manifest(
         "exit": 3 if status == FAILED else int(bool(failed)),
         "files": dict(files),
     }
+
+
+def _says_failed(unfinished: Path) -> bool:
+    """Whether a run that was never published ended in an error; one killed may have a manifest or half of one."""
+    try:
+        found = json.loads((unfinished / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("status") == FAILED
 
 
 def _text(manifest: Mapping[str, Any]) -> str:
@@ -284,7 +307,9 @@ def _point(home: Path) -> None:
 def _hashes(files: Iterable[Path], root: Path) -> dict[str, str]:
     """SHA-256 by path from `root`; a file elsewhere is known by its name alone."""
     return {
-        (path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name): hashlib.sha256(path.read_bytes()).hexdigest()
+        (path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name): hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
         for path in files
     }
 
@@ -298,7 +323,9 @@ def _code(machine: Path, root: Path) -> dict[str, Any]:
         "version": importlib.metadata.version(PACKAGE),
         "sha256": hashlib.sha256(json.dumps(sources).encode()).hexdigest(),
         "commit": commit,
-        "changed_since": None if changed is None else sorted(line.split(maxsplit=1)[1] for line in changed.splitlines()),
+        "changed_since": None
+        if changed is None
+        else sorted(line.split(maxsplit=1)[1] for line in changed.splitlines()),
     }
 
 
