@@ -74,9 +74,9 @@ def equity_cash(distributable_cash, capped_cash):
     return distributable_cash - capped_cash
 
 
-def shares_index(is_newly_converted, prior_shares_index, dilution):
-    """Shares outstanding relative to conversion. [multiple, balance]"""
-    return np.where(is_newly_converted, 1, prior_shares_index) / (1 - dilution)
+def part_left_of_share(is_newly_converted, prior_part_left_of_share, dilution):
+    """What later shares leave of a share held since conversion. [fraction, balance]"""
+    return np.where(is_newly_converted, 1, prior_part_left_of_share) * (1 - dilution)
 
 
 def price_at_conversion(is_newly_converted, round_price, prior_price_at_conversion):
@@ -84,9 +84,12 @@ def price_at_conversion(is_newly_converted, round_price, prior_price_at_conversi
     return np.where(is_newly_converted, round_price, prior_price_at_conversion)
 
 
-def warrant_strike(price_at_conversion, shares_index, warrant_multiple):
-    """Value of the company above which the nonprofit's warrant pays. [US$ bn, balance]"""
-    return price_at_conversion * shares_index * warrant_multiple
+def warrant_strike(part_left_of_share, price_at_conversion, warrant_multiple):
+    """Value of the company above which the nonprofit's warrant pays. [US$ bn, balance]
+
+    The share price must have grown so many times, not the company, which grows by issuing shares too.
+    """
+    return np.where(part_left_of_share > 0, price_at_conversion * warrant_multiple / part_left_of_share, np.inf)
 
 
 def is_warrant_due(exit_date, warrant_date, is_converted_at_exit):

@@ -242,7 +242,7 @@ def test_notes_become_shares_at_the_price_agreed(deal: Deal) -> None:
 def test_the_nonprofits_warrant_takes_its_part_beyond_the_strike(deal: Deal) -> None:
     settings = {"warrant_share": "20%", "warrant_multiple": "3x", "warrant_date": "2035-01-01"}
     plain, case = deal.case("new_deal"), deal.case("new_deal", set=settings)
-    strike = case["price_at_conversion"][16] * case["shares_index"][16] * 3
+    strike = 3 * case["price_at_conversion"][16] / case["part_left_of_share"][16]
     assert case["equity_cash"][16] > strike
     assert case["warrant_paid"].sum() == pytest.approx(0.2 * (case["equity_cash"][16] - strike), rel=NUMPY)
     assert case["nonprofit_value"] > plain["nonprofit_value"]
