@@ -98,7 +98,7 @@ def test_a_png_is_a_png(pair: list[Case]) -> None:
     assert charts.png(charts.streams(pair), scale=1).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(("make", "table"), zip(OF_PAIR, [tables.values_by_holder, tables.streams], strict=True))
+@pytest.mark.parametrize(("make", "table"), list(zip(OF_PAIR, [tables.values_by_holder, tables.streams], strict=True)))
 def test_a_bar_is_the_figure_of_the_table(pair: list[Case], make: Callable, table: Callable) -> None:
     frame = table(pair)
     for row in rows(make(pair)):

@@ -118,9 +118,15 @@ def test_a_sheet_shows_each_row_where_it_has_a_value(pair: list[Case]) -> None:
 
 @pytest.mark.parametrize(
     ("value", "unit", "shown"),
-    [(1234.56, "US$ bn", "1,234.6"), (-38.96, "US$ bn", "(39.0)"), (0.325, "fraction", "32.5%"), (3.24, "multiple", "3.2×"),
-     (46752.0, "date", "2027-12-31"), (np.inf, "date", "never")],
-)  # fmt: skip
+    [
+        (1234.56, "US$ bn", "1,234.6"),
+        (-38.96, "US$ bn", "(39.0)"),
+        (0.325, "fraction", "32.5%"),
+        (3.24, "multiple", "3.2×"),
+        (46752.0, "date", "2027-12-31"),
+        (np.inf, "date", "never"),
+    ],
+)
 def test_figures_are_shown_in_house_style(value: float, unit: str, shown: str) -> None:
     frame = pd.DataFrame({"case": [value]}, index=["line"])
     frame.attrs = {"unit": unit}

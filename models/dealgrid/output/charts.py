@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 # The palette, defined here and nowhere else: after Okabe and Ito (2008), shifted so that the colours of one list also
 # differ in lightness. test_charts.py measures it in grey and for the three kinds of colour-blindness.
-HOLDERS = ("#0072B2", "#E69F00", "#009E73", "#5B2A68", "#E8B9D2")
-PRESENT, PROPOSAL = "#757C86", "#12355B"
-OTHERS = ("#C2521A", "#56B4E9", "#7A1F1F", "#E3C037", "#2E6F4E", "#B07AA1", "#B9C3CD")
+HOLDERS = ("#0068A8", "#E69F00", "#00A37A", "#4A2058", "#F0C9DE")
+PRESENT, PROPOSAL = "#6B727C", "#12355B"
+OTHERS = ("#C2521A", "#56B4E9", "#7A1F1F", "#E3C037", "#2E6F4E", "#8E44AD", "#B9C3CD")
 INK, FAINT, RULE, EMPTY = "#222222", "#666666", "#DDDDDD", "#EEEEEE"
 
 VEGALITE = "5.21"  # drawn with by us and, within the same major version, by JupyterLab

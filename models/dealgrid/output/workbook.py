@@ -46,7 +46,7 @@ FONT, GREY, BLUE = "Arial", "#666666", "#0000FF"
 SHADE, WARNING = "#F2F2F2", "#C00000"
 LINE = 12.5  # height of a line of text, in points
 FIRST = 3  # column of the first period
-ON_A_PAGE, SCALE = 11, 56  # periods on a printed page, and its size in per cent
+ON_A_PAGE, SCALE = 11, 60  # periods on a printed page, and its size in per cent
 COMMENT = {"author": "dealgrid", "x_scale": 1.6}
 WIDEST_NAME = 31  # of a tab, as Excel allows
 
@@ -308,7 +308,7 @@ class _Writer:
             source = " ".join(text for text in (parameter.source, parameter.address) if text)
             sheet.write_string(line, after + 2, parameter.grade, self.format(align="center"))
             for column, text in enumerate((source, parameter.note), after + 3):
-                sheet.write_string(line, column, text, words)
+                sheet.write_string(line, column, text, self.format(text_wrap=True, indent=1))
             texts_wide = ((parameter.label, 34), (source, 60), (parameter.note, 32))
             longest = max(longest, *(math.ceil(len(text) / wide) for text, wide in texts_wide))
             sheet.set_row(line, LINE * longest + 3)
@@ -403,7 +403,7 @@ class _Writer:
             if unit in TO_ONE_DECIMAL and 0 < abs(value) < TINY:
                 unit = "gap"  # a tolerance or what rounding leaves: not to be shown as an amount of 0.0
             sheet.write_number(
-                line, column, value, self.format(**{"num_format": FORMATS[unit], "align": "right", **looks})
+                line, column, _Exact(value), self.format(**{"num_format": FORMATS[unit], "align": "right", **looks})
             )
 
     def _periods(self) -> list[str]:
@@ -421,6 +421,16 @@ class _Writer:
                 if told.formula.startswith("pinned"):
                     found[name, period] = f"{told.source} (grade {told.grade})"
         return found
+
+
+class _Exact(float):
+    """A number that is written with all its digits; XlsxWriter would write 16, and some floats need 17.
+
+    Fenced by test_every_figure_is_the_case_at_full_precision.
+    """
+
+    def __format__(self, form: str) -> str:
+        return repr(float(self))
 
 
 def _in_footer(text: str) -> str:

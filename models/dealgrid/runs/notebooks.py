@@ -32,8 +32,9 @@ TYPES: dict[str, tuple[type, ...]] = {
 START = 120  # seconds a kernel may take to start on a busy machine
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 FAR = re.compile(
-    r"<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)\s*=\s*[\"']?\s*(?:https?:)?//[^\"'\s>]*|@import\s[^;]*//|require\.config|cdn\.",
-    re.IGNORECASE,
+    r"<(?:script|link|img|iframe|image|use|source|object|embed)\b[^>]*?\b(?:src|href|data)\s*=\s*[\"']?\s*(?:https?:)?//"
+    r"|<script\b(?:(?!</script).)*?https?://|@import\s[^;]*?//",
+    re.IGNORECASE | re.DOTALL,
 )
 MOST_LINES = 12  # of an error's last words
 
@@ -204,7 +205,7 @@ def _read(path: Path) -> NotebookNode:
         raise InputError(
             Problem(path.name, "there is no such notebook", "a file in notebooks/", "check its name")
         ) from None
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError, TypeError, KeyError, AttributeError) as error:
         raise InputError(Problem(path.name, "this is not a notebook", "an .ipynb file", "check the file")) from error
 
 
