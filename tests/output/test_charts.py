@@ -193,6 +193,13 @@ def test_names_inside_the_bars_can_be_read() -> None:
 
 def test_a_scenario_and_a_holder_keep_their_colours(deal: Deal) -> None:
     scenarios, holders = charts.scenario_colours(deal), charts.holder_colours(deal.story)
-    assert len(set(scenarios.values())) == len(deal.scenarios)
+    assert list(scenarios)[:2] == [deal.story.present, deal.story.proposal]
+    assert set(scenarios) == set(deal.scenarios)
     assert list(holders) == list(deal.story.holders)
     assert not set(scenarios.values()) & set(holders.values())
+
+
+def test_no_two_cases_of_a_chart_share_a_colour(deal: Deal) -> None:
+    for pair in combinations([deal.case(name) for name in deal.scenarios], 2):
+        first, second = charts._distinct(pair)
+        assert first != second

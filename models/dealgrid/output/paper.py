@@ -20,15 +20,17 @@ SMALL, USUAL = 7.5, 9.0  # points
 MANY = 4  # columns from which the figures of a table are set small
 MOST_WHOLE = 25  # lines of a table that is kept on one page
 BREAK = "\u200b"  # a place where a long name may be broken
+PAGE, HALF_PAGE = 215.0, 106.0  # millimetres that a chart may take below its heading
 NO_TIME = "never"
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A chart for the paper: its SVG, and what it shows in words for those who cannot see it."""
+    """A chart for the paper: its SVG, what it shows in words, and how tall it may be, in millimetres."""
 
     svg: str
     alt: str
+    tallest: float
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def pdf(cases: Sequence[Case], run: str, written: dt.datetime) -> bytes:
         Section("Cash over time", [_drawing(charts.cash_flows(case)) for case in pair]),
         Section(
             "When each clause binds",
-            [*(_drawing(charts.clauses_binding(case)) for case in pair), clauses_in_words(cases)],
+            [*(_drawing(charts.clauses_binding(case), HALF_PAGE) for case in pair), clauses_in_words(cases)],
         ),
         Section("How sure the figures are", [tables.grades(proposal)]),
         Section("Checks of the model", [largest_gaps(cases)]),
@@ -140,13 +142,13 @@ def largest_gaps(cases: Sequence[Case]) -> pd.DataFrame:
     return frame
 
 
-def _drawing(chart: charts.Chart) -> Drawing:
-    return Drawing(charts.svg(chart), chart.title)
+def _drawing(chart: charts.Chart, tallest: float = PAGE) -> Drawing:
+    return Drawing(charts.svg(chart), chart.title, tallest)
 
 
 def _part(part: Drawing | pd.DataFrame) -> dict[str, Any]:
     if isinstance(part, Drawing):
-        return {"svg": part.svg, "alt": part.alt}
+        return {"svg": part.svg, "alt": part.alt, "tallest": part.tallest}
     text = tables.formatted(part)
     is_words = part.attrs.get("unit") == "text"
     totals = part.attrs.get("totals", ())

@@ -73,7 +73,7 @@ def cash_flows(case: Case) -> pd.DataFrame:
     lines = {case.deal.story.streams[name]: flow[places] for name, flow in flows.items()}
     lines["Total"] = np.sum(list(lines.values()), axis=0) if lines else np.zeros(len(places))
     frame = pd.DataFrame.from_dict(lines, orient="index", columns=[case.calendar.periods[place] for place in places])
-    title = f"{answer.center_name(case.deal)}'s cash by stream, {answer.AMOUNT}"
+    title = f"{answer.center_name(case.deal)}'s cash by stream under {answer.titles([case])[0]}, {answer.AMOUNT}"
     return _about(frame, title, answer.caption([case]), answer.AMOUNT, ["Total"])
 
 
@@ -81,7 +81,8 @@ def clauses_binding(case: Case) -> pd.DataFrame:
     """Which clause binds when: a line per clause, a column per period, 1 where it binds and 0 where not."""
     lines = {row.label: case.values[row.name] for row in answer.clauses(case.deal)}
     frame = pd.DataFrame.from_dict(lines, orient="index", columns=list(case.calendar.periods))
-    return _about(frame, "Which clause binds when", answer.caption([case]), "flag")
+    title = f"Which clause binds when under {answer.titles([case])[0]}"
+    return _about(frame, title, answer.caption([case]), "flag")
 
 
 def rows(case: Case, names: Sequence[str], title: str = "Rows") -> pd.DataFrame:
@@ -253,7 +254,8 @@ def _great_table(text: pd.DataFrame) -> GT:
             data_row_padding_horizontal="5px" if is_wide else "12px",
         )
     )
-    table = table.opt_css(f"#{name} tbody tr {{ background: none !important; }}")  # pages of notebooks stripe lines
+    css = f"#{name} tbody tr {{ background: none !important; }}"  # pages of notebooks stripe lines
+    table = table.opt_css(f"{css} #{name} td.gt_right {{ white-space: nowrap; }}")  # a date breaks at no hyphen
     last = [place for place, label in enumerate(text.index) if label in (totals or [])]
     if last:
         places = [loc.body(rows=last), loc.stub(rows=last)]

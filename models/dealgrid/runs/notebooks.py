@@ -287,6 +287,7 @@ table { border-collapse: collapse; margin: 0.8em 0 1.4em; font-size: 0.9rem;
   font-variant-numeric: tabular-nums lining-nums; }
 table th, table td { padding: 0.25em 0.8em; text-align: right; border: 0; border-bottom: 1px solid #e3e3e3; }
 table thead th { border-bottom: 1px solid #555; font-weight: 600; vertical-align: bottom; }
+td.gt_right { white-space: nowrap; }
 table tbody th, table td:first-child, table th:first-child { text-align: left; }
 footer { margin-top: 3rem; padding-bottom: 2rem; font-size: 0.8rem; color: #666; }
 footer:not(:empty)::before { content: ""; display: block; border-top: 1px solid #ccc; margin-bottom: 0.7em; }
