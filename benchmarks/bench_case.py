@@ -34,6 +34,9 @@ def rows() -> list[tuple[str, float]]:
         ("ms: import numpy, pandas", base),
         ("ms: import dealgrid, beyond these (promise 300)", _importing("numpy, pandas, dealgrid") - base),
         ("ms: open the deal: parameters, scenarios, rows", _milliseconds(Deal.load, 5)),
-        (f"ms: one case, {len(deal.book.rows)} rows, in years (promise 15)", _milliseconds(lambda: deal.case("new_deal").checks)),
+        (
+            f"ms: one case, {len(deal.book.rows)} rows, in years (promise 15)",
+            _milliseconds(lambda: deal.case("new_deal").checks),
+        ),
         ("ms: one case in quarters", _milliseconds(lambda: deal.case("new_deal", set={"periods_per_year": 4}).checks)),
     ]

@@ -19,7 +19,7 @@ import typer
 from dealgrid.deal import Case, Deal
 from dealgrid.engine.row import Row
 from dealgrid.inputs import Pin, Setting, parse_pins, parse_settings
-from dealgrid.problems import DealgridError, InputError, Problem, RunError
+from dealgrid.problems import DealgridError, InputError, Problem, RunError, gathered
 
 CHECK_FAILED, BAD_INPUT, RUN_FAILED, INTERRUPTED = 1, 2, 3, 130
 
@@ -40,8 +40,13 @@ class Format(StrEnum):
     json = "json"
 
 
-Sets = Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="Give a parameter another value; may be repeated.")]
-Pins = Annotated[list[str], typer.Option("--pin", metavar="ROW@PERIOD=VALUE", help="Give a row a value in a period (without @PERIOD, in all).")]
+Sets = Annotated[
+    list[str], typer.Option("--set", metavar="NAME=VALUE", help="Give a parameter another value; may be repeated.")
+]
+Pins = Annotated[
+    list[str],
+    typer.Option("--pin", metavar="ROW@PERIOD=VALUE", help="Give a row a value in a period (without @PERIOD, in all)."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 
 
@@ -101,7 +106,8 @@ def explain(
 
     deal = Deal.load()
     case = _case(deal, scenario or deal.story.present, sets, pins, None if row in deal.parameters else [row], None)
-    show_explanation(case.explain(row, period, depth), case.rests_on(row))
+    explanation = case.explain(row, period, depth)
+    show_explanation(explanation, [] if explanation.is_pinned else case.rests_on(row))
     _exit_on(case)
 
 
@@ -121,9 +127,13 @@ def check() -> None:
 
 @app.command()
 def report(
-    scenarios: Annotated[list[str] | None, typer.Argument(help="Scenarios; without any, those of the deal's question.")] = None,
+    scenarios: Annotated[
+        list[str] | None, typer.Argument(help="Scenarios; without any, those of the deal's question.")
+    ] = None,
     sets: Sets = [],  # noqa: B006 - typer reads the default and never changes it
-    output: Annotated[Path | None, typer.Option(help="The reports folder; without it `reports/` of the project.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The reports folder; without it `reports/` of the project.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Run the notebook and write HTML, PDF, workbook and numbers into the reports folder."""
@@ -133,9 +143,16 @@ def report(
     deal = Deal.load()
     settings = parse_settings(sets, deal.parameters)
     with progress(quiet) as bar:
-        run = write_report(deal, scenarios or [], settings, output or deal.root / "reports", bar)
-    print("\n".join(summary(run)))
-    if not run.checks_passed:
+        task = bar.add_task("report", total=None)
+        written = write_report(
+            deal,
+            scenarios or [],
+            settings,
+            output or deal.root / "reports",
+            lambda step, done, of: bar.update(task, description=step, completed=done, total=of),
+        )
+    print("\n".join(summary(written)))
+    if not written.checks_passed:
         raise typer.Exit(CHECK_FAILED)
 
 
@@ -153,17 +170,18 @@ def _case(
     problems: list[Problem] = []
     settings: dict[str, Setting] = {}
     all_pins: list[Pin] = []
-    for read in (
-        lambda: deal.scenario(scenario),
-        lambda: settings.update(parse_settings(sets, deal.parameters)),
-        lambda: all_pins.extend(parse_pins(pins, deal.units)),
-        *(lambda name=name: deal.row(name) for name in names or ()),
-        lambda: deal.sheet(sheet) if sheet is not None else None,
-    ):
-        try:
-            read()
-        except InputError as error:
-            problems += error.problems
+    with gathered(problems):
+        deal.scenario(scenario)
+    with gathered(problems):
+        settings.update(parse_settings(sets, deal.parameters))
+    with gathered(problems):
+        all_pins.extend(parse_pins(pins, deal.units))
+    for name in names or ():
+        with gathered(problems):
+            deal.row(name)
+    if sheet is not None:
+        with gathered(problems):
+            deal.sheet(sheet)
     if problems:
         raise InputError(problems)
     return deal.case(scenario, settings, all_pins)

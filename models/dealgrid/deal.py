@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,9 +19,19 @@ from dealgrid.dates import Calendar, serial
 from dealgrid.engine.book import Book, collect, read_sheets
 from dealgrid.engine.row import PRIOR, Row
 from dealgrid.engine.run import Fixed, run
-from dealgrid.inputs import Dated, Parameter, Pin, Scenario, Setting, apply_settings, check_pins, check_settings, read_inputs
+from dealgrid.inputs import (
+    Dated,
+    Parameter,
+    Pin,
+    Scenario,
+    Setting,
+    apply_settings,
+    check_pins,
+    check_settings,
+    read_inputs,
+)
 from dealgrid.inputs.dated import NOTHING
-from dealgrid.problems import InputError, Problem
+from dealgrid.problems import InputError, Problem, gathered
 from dealgrid.story import Story
 
 if TYPE_CHECKING:
@@ -77,6 +87,7 @@ class Explanation:
     parts: tuple[Explanation, ...] = ()
     cut: str = ""
     series: tuple[float, ...] = ()
+    is_pinned: bool = False
 
 
 class Deal:
@@ -110,7 +121,9 @@ class Deal:
             name = next(iter(offered))
         if name not in offered:
             what = f"{name!r} is not a deal" if name else "no deal is named"
-            raise InputError(Problem("dealgrid", what, "one of " + ", ".join(sorted(offered)), "name one, or run `make setup`"))
+            raise InputError(
+                Problem("dealgrid", what, "one of " + ", ".join(sorted(offered)), "name one, or run `make setup`")
+            )
         package = importlib.import_module(offered[name].value)
         return cls(package, root or _find_root(package))
 
@@ -130,7 +143,9 @@ class Deal:
         values = run(self.book, calendar, self._arrays(given, calendar), self._fixed(all_pins, calendar))
         return Case(self, scenario, dict(set or {}), calendar, given, all_pins, values)
 
-    def many(self, scenario: str, set: Mapping[str, object], pins: Mapping[str, object] | Iterable[Pin] = ()) -> dict[str, np.ndarray]:
+    def many(
+        self, scenario: str, set: Mapping[str, object], pins: Mapping[str, object] | Iterable[Pin] = ()
+    ) -> dict[str, np.ndarray]:
         """Many futures of one scenario at once: each parameter in `set` one value or an array of one per future.
 
         Rows come back as (periods, futures), `once` rows as (futures,).
@@ -140,13 +155,14 @@ class Deal:
         return run(self.book, calendar, self._arrays(given, calendar), self._fixed(all_pins, calendar), futures)
 
     def scenario(self, name: str) -> Scenario:
-        """A scenario by name, or several laid over each other: `new_deal+plan_hsbc`; InputError with the nearest one."""
+        """A scenario by name, or several laid over each other: `new_deal+plan_hsbc`; InputError with the nearest."""
         parts = [part.strip() for part in name.split(LAYERS)]
         unknown = [part for part in parts if part not in self.scenarios]
         if unknown:
             expected = "one of " + ", ".join(self.scenarios)
             raise InputError(
-                Problem("scenario", f"{part!r} is not a scenario", expected, _near(part, self.scenarios)) for part in unknown
+                Problem("scenario", f"{part!r} is not a scenario", expected, _near(part, self.scenarios))
+                for part in unknown
             )
         layers = [self.scenarios[part] for part in parts]
         if len(layers) == 1:
@@ -170,14 +186,21 @@ class Deal:
         """The rows of a sheet, in their author's order; InputError with the nearest one."""
         sheets = self.book.sheets
         if name not in sheets:
-            raise InputError(Problem("sheet", f"{name!r} is not a sheet", "one of " + ", ".join(sheets), _near(name, sheets)))
+            raise InputError(
+                Problem("sheet", f"{name!r} is not a sheet", "one of " + ", ".join(sheets), _near(name, sheets))
+            )
         return sheets[name]
 
     def _refuse_missing(self) -> None:
         missing = [name for name in STRUCTURAL if name not in self.parameters]
         if missing:
             raise InputError(
-                Problem(str(self.root / "params" / "base"), f"parameter `{name}` is missing", "every deal has it", "add it to timing.yaml or checks.yaml")
+                Problem(
+                    str(self.root / "params" / "base"),
+                    f"parameter `{name}` is missing",
+                    "every deal has it",
+                    "add it to timing.yaml or checks.yaml",
+                )
                 for name in missing
             )
 
@@ -191,7 +214,11 @@ class Deal:
                     self.parameters[name].file,
                     f"no row uses the parameter `{name}`",
                     "every parameter moves something",
-                    _near(name, {each.removeprefix(PRIOR) for row in self.book.rows.values() for each in row.ingredients} - {name}),
+                    _near(
+                        name,
+                        {each.removeprefix(PRIOR) for row in self.book.rows.values() for each in row.ingredients}
+                        - {name},
+                    ),
                     self.parameters[name].line,
                 )
                 for name in unused
@@ -210,15 +237,12 @@ class Deal:
         problems: list[Problem] = []
         layers: list[Mapping[str, Setting]] = []
         given_pins: list[Pin] = []
-        for read in (
-            lambda: layers.append(self.scenario(scenario).set),
-            lambda: layers.append(check_settings(set, self.parameters)),
-            lambda: given_pins.extend(check_pins(pins, self.units) if isinstance(pins, Mapping) else pins),
-        ):
-            try:
-                read()
-            except InputError as error:
-                problems += error.problems
+        with gathered(problems):
+            layers.append(self.scenario(scenario).set)
+        with gathered(problems):
+            layers.append(check_settings(set, self.parameters))
+        with gathered(problems):
+            given_pins.extend(check_pins(pins, self.units) if isinstance(pins, Mapping) else pins)
         if problems:
             raise InputError(problems)
         given = apply_settings(self.parameters, *layers)
@@ -244,7 +268,9 @@ class Deal:
             else:
                 arrays[name] = value
             if self.parameters[name].between == NOTHING:
-                arrays[COMING + name] = _after(value, valuation_date).over(calendar) if isinstance(value, Dated) else arrays[name]
+                arrays[COMING + name] = (
+                    _after(value, valuation_date).over(calendar) if isinstance(value, Dated) else arrays[name]
+                )
         return arrays
 
     def _fixed(self, pins: Iterable[Pin], calendar: Calendar) -> list[Fixed]:
@@ -297,7 +323,11 @@ class Case:
         return pd.DataFrame(
             {
                 row.name: {"label": row.label, "unit": row.unit, "shape": row.shape}
-                | ({"value": float(self.values[row.name])} if row.is_once else dict(zip(self.calendar.periods, self.values[row.name], strict=True)))
+                | (
+                    {"value": float(self.values[row.name])}
+                    if row.is_once
+                    else dict(zip(self.calendar.periods, self.values[row.name], strict=True))
+                )
                 for row in self.deal.sheet(name)
             }
         ).T
@@ -306,10 +336,14 @@ class Case:
     def checks(self) -> Checks:
         """Which checks of the model are not zero, by the tolerance of the case."""
         tolerance = float(self.given[TOLERANCE])  # type: ignore[arg-type]
-        failed = (name for name in self.deal.book.rows if name.startswith(CHECK) and np.max(np.abs(self.values[name])) > tolerance)
+        failed = (
+            name
+            for name in self.deal.book.rows
+            if name.startswith(CHECK) and np.max(np.abs(self.values[name])) > tolerance
+        )
         return Checks(tuple(failed))
 
-    def as_json(self, rows: Collection[str] | None = None) -> dict:
+    def as_json(self, rows: Collection[str] | None = None) -> dict[str, Any]:
         """The case as plain data, at full precision; no limit and never are `"inf"`, no rate is null."""
         chosen = [self.deal.row(name) for name in rows] if rows is not None else list(self.deal.book.rows.values())
         return {
@@ -320,7 +354,7 @@ class Case:
             "checks": {"passed": self.checks.passed, "failed": list(self.checks.failed)},
         }
 
-    def _row_as_json(self, row: Row) -> dict:
+    def _row_as_json(self, row: Row) -> dict[str, Any]:
         head = {"label": row.label, "unit": row.unit, "shape": row.shape}
         if row.is_once:
             return head | {"value": _plain(float(self.values[row.name]))}
@@ -357,7 +391,11 @@ class Case:
         if name.startswith(PRIOR):
             name = name.removeprefix(PRIOR)
             if not place:
-                return self._given("opening_" + name, None) if "opening_" + name in self.deal.parameters else self._nothing(name)
+                return (
+                    self._given("opening_" + name, None)
+                    if "opening_" + name in self.deal.parameters
+                    else self._nothing(name)
+                )
             place -= 1
         if name not in self.deal.book.rows:
             return self._given(name, place)
@@ -367,7 +405,9 @@ class Case:
         value = float(self.values[name] if at is None else self.values[name][at])
         pin = self._pin_of(row, at)
         if pin is not None:
-            return Explanation(name, row.label, row.unit, period, value, f"pinned ({pin.where})", pin.source, pin.grade)
+            return Explanation(
+                name, row.label, row.unit, period, value, f"pinned ({pin.where})", pin.source, pin.grade, is_pinned=True
+            )
         formula = self.deal.book.formula(name)
         cut = "above" if (name, at) in seen else "deeper" if depth == 0 else ""
         if cut:
@@ -376,7 +416,9 @@ class Case:
         parts = tuple(self._part(row, each, at, depth - 1, seen) for each in row.ingredients)
         return Explanation(name, row.label, row.unit, period, value, formula, row.source, "", parts)
 
-    def _part(self, row: Row, name: str, place: int | None, depth: int, seen: set[tuple[str, int | None]]) -> Explanation:
+    def _part(
+        self, row: Row, name: str, place: int | None, depth: int, seen: set[tuple[str, int | None]]
+    ) -> Explanation:
         """An ingredient at its row's period, or, for a whole row inside a word, with its series."""
         if not row.is_once or not self._is_column(name):
             return self._explain(name, place, depth, seen)
@@ -400,17 +442,30 @@ class Case:
         figure = float(value[place or 0] if value.ndim else value)
         parameter = self.deal.parameters.get(name.removeprefix(COMING))
         if parameter is None:
-            return Explanation(name, name.replace("_", " "), CALENDAR_UNITS[name], period, figure, "", "the calendar", "")
+            return Explanation(
+                name, name.replace("_", " "), CALENDAR_UNITS[name], period, figure, "", "the calendar", ""
+            )
         scenario = self.deal.scenario(self.scenario)
         if parameter.name in self.settings:
             return Explanation(name, parameter.label, parameter.unit, period, figure, "", "set for this case", "")
         if parameter.name in scenario.set:
-            return Explanation(name, parameter.label, parameter.unit, period, figure, "", f"scenario {scenario.name}: {scenario.why}", "")
+            return Explanation(
+                name,
+                parameter.label,
+                parameter.unit,
+                period,
+                figure,
+                "",
+                f"scenario {scenario.name}: {scenario.why}",
+                "",
+            )
         return Explanation(name, parameter.label, parameter.unit, period, figure, "", parameter.source, parameter.grade)
 
     @staticmethod
     def _nothing(name: str) -> Explanation:
-        return Explanation(PRIOR + name, "before the first period", "number", "", 0.0, "", "nothing before the first period", "")
+        return Explanation(
+            PRIOR + name, "before the first period", "number", "", 0.0, "", "nothing before the first period", ""
+        )
 
     def _pin_of(self, row: Row, place: int | None) -> Pin | None:
         found = None
@@ -430,13 +485,21 @@ def _calendar(given: Mapping[str, Setting]) -> Calendar:
         raise InputError(problems)
     first, last, frequency = (int(given[name]) for name in (FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR))  # type: ignore[arg-type]
     if frequency not in FREQUENCIES:
-        raise InputError(Problem("set", f"{PERIODS_PER_YEAR} is {frequency}", "1 for years or 4 for quarters", "choose one of the two"))
+        raise InputError(
+            Problem(
+                "set", f"{PERIODS_PER_YEAR} is {frequency}", "1 for years or 4 for quarters", "choose one of the two"
+            )
+        )
     return Calendar(first, last, frequency)
 
 
 def _after(value: Dated, day: float) -> Dated:
     """The dated amounts that fall after a day."""
-    return Dated(value.days, tuple(amount if when > day else 0.0 for when, amount in zip(value.days, value.values, strict=True)), value.between)
+    return Dated(
+        value.days,
+        tuple(amount if when > day else 0.0 for when, amount in zip(value.days, value.values, strict=True)),
+        value.between,
+    )
 
 
 def _fix(pin: Pin, row: Row, calendar: Calendar) -> list[Fixed]:
@@ -452,7 +515,10 @@ def _fix(pin: Pin, row: Row, calendar: Calendar) -> list[Fixed]:
         return [Fixed(row.name, places[-1], pin.value)]
     if row.shape == "flow":
         lengths = [(calendar.ends[place] - calendar.starts[place]).days + 1 for place in places]
-        return [Fixed(row.name, place, pin.value * length / sum(lengths)) for place, length in zip(places, lengths, strict=True)]
+        return [
+            Fixed(row.name, place, pin.value * length / sum(lengths))
+            for place, length in zip(places, lengths, strict=True)
+        ]
     return [Fixed(row.name, place, pin.value) for place in places]
 
 
@@ -463,16 +529,36 @@ def _refuse_places(pins: Iterable[Pin], book: Book, calendar: Calendar) -> None:
         if pin.period is None:
             continue
         if book.rows[pin.row].is_once:
-            problems.append(Problem(pin.where, f"{pin.row}@{pin.period}: the row has one number per case", f"{pin.row}=VALUE", "leave the period out", pin.line))
-        elif pin.period not in calendar.periods and not any(name.startswith(pin.period + "-") for name in calendar.periods):
+            problems.append(
+                Problem(
+                    pin.where,
+                    f"{pin.row}@{pin.period}: the row has one number per case",
+                    f"{pin.row}=VALUE",
+                    "leave the period out",
+                    pin.line,
+                )
+            )
+        elif pin.period not in calendar.periods and not any(
+            name.startswith(pin.period + "-") for name in calendar.periods
+        ):
             problems.append(_no_period(pin.where, f"{pin.row}@{pin.period}", calendar, pin.line))
     if problems:
         raise InputError(problems)
 
 
 def _no_period(where: str, what: str, calendar: Calendar, line: int | None = None) -> Problem:
-    advice = "name a year, or set periods_per_year to 4" if calendar.periods_per_year == 1 else "name a year or a quarter of the calendar"
-    return Problem(where, f"{what}: there is no such period", f"a period from {calendar.periods[0]} to {calendar.periods[-1]}", advice, line)
+    advice = (
+        "name a year, or set periods_per_year to 4"
+        if calendar.periods_per_year == 1
+        else "name a year or a quarter of the calendar"
+    )
+    return Problem(
+        where,
+        f"{what}: there is no such period",
+        f"a period from {calendar.periods[0]} to {calendar.periods[-1]}",
+        advice,
+        line,
+    )
 
 
 def _place(period: str, calendar: Calendar) -> int:
@@ -489,7 +575,14 @@ def _find_root(package: ModuleType) -> Path:
     for folder in (here, *here.parents, installed):
         if (folder / "params" / "base").is_dir():
             return folder
-    raise InputError(Problem(str(here), "no folder `params/base` here or above", "the parameter files of the deal", "run inside the project's folder"))
+    raise InputError(
+        Problem(
+            str(here),
+            "no folder `params/base` here or above",
+            "the parameter files of the deal",
+            "run inside the project's folder",
+        )
+    )
 
 
 def _near(name: str, known: Collection[str]) -> str:

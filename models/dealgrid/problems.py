@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -44,3 +45,12 @@ class ModelError(DealgridError):
 
 class RunError(DealgridError):
     """A run could not be finished or written."""
+
+
+@contextmanager
+def gathered(problems: list[Problem]) -> Iterator[None]:
+    """Go on after an InputError, keeping its problems, so that all that is wrong can be said at once."""
+    try:
+        yield
+    except InputError as error:
+        problems += error.problems

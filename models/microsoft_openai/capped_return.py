@@ -184,9 +184,7 @@ def microsoft_capped_distribution(microsoft_recoup, microsoft_split_cash):
     return microsoft_recoup + microsoft_split_cash
 
 
-def employees_capped_distribution(
-    others_recoup, recoup_employees_share, others_split_cash, employees_part_of_others
-):
+def employees_capped_distribution(others_recoup, recoup_employees_share, others_split_cash, employees_part_of_others):
     """Capped return to employees. [US$ bn, flow]"""
     return others_recoup * recoup_employees_share + others_split_cash * employees_part_of_others
 

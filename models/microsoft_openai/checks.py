@@ -47,9 +47,7 @@ def check_tiers(capped_cash, first_close_cash, recoup_cash, split_cash, nonprofi
     return capped_cash - first_close_cash - recoup_cash - split_cash - nonprofit_tier_cash
 
 
-def check_caps(
-    microsoft_received_to_date, microsoft_cap_in_force, others_received_to_date, others_cap_in_force
-):
+def check_caps(microsoft_received_to_date, microsoft_cap_in_force, others_received_to_date, others_cap_in_force):
     """Nobody is above their cap. [US$ bn, balance]"""
     return np.maximum(microsoft_received_to_date - microsoft_cap_in_force, 0) + np.maximum(
         others_received_to_date - others_cap_in_force, 0
@@ -70,9 +68,7 @@ def check_ownership(ownership_total, is_converted, round_price):
     return (ownership_total - is_converted) * round_price
 
 
-def cash_moved_to_date(
-    prior_cash_moved_to_date, free_cash_flow, money_in, refund_paid, distributable_cash, exit_cash
-):
+def cash_moved_to_date(prior_cash_moved_to_date, free_cash_flow, money_in, refund_paid, distributable_cash, exit_cash):
     """Cash that has come and gone to date. [US$ bn, balance]"""
     return prior_cash_moved_to_date + free_cash_flow + money_in - refund_paid - distributable_cash + exit_cash
 
@@ -120,13 +116,9 @@ def check_streams(
     )
 
 
-def check_values(
-    total_value, microsoft_value, nonprofit_value, employees_value, investors_value, new_investors_value
-):
+def check_values(total_value, microsoft_value, nonprofit_value, employees_value, investors_value, new_investors_value):
     """Values of holders add to the total. [US$ bn, once]"""
-    return total_value - (
-        microsoft_value + nonprofit_value + employees_value + investors_value + new_investors_value
-    )
+    return total_value - (microsoft_value + nonprofit_value + employees_value + investors_value + new_investors_value)
 
 
 def check_no_negative_capped(

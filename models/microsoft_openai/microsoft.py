@@ -134,9 +134,7 @@ def microsoft_got_back(
     Distributions and exit proceeds, and the revenue share unless it is counted as payment for other things.
     """
     return (
-        microsoft_capped_distribution
-        + microsoft_equity_distribution
-        + revenue_share_paid * returns_count_revenue_share
+        microsoft_capped_distribution + microsoft_equity_distribution + revenue_share_paid * returns_count_revenue_share
     )
 
 

@@ -115,9 +115,7 @@ def training_cost(planned_training_cost, training_cut):
     return planned_training_cost - training_cut
 
 
-def planned_operating_profit(
-    revenue, reverse_share_received, running_costs, planned_training_cost, revenue_share_paid
-):
+def planned_operating_profit(revenue, reverse_share_received, running_costs, planned_training_cost, revenue_share_paid):
     """Operating profit if all training can be funded. [US$ bn, flow]"""
     return revenue + reverse_share_received - running_costs - planned_training_cost - revenue_share_paid
 

@@ -47,9 +47,7 @@ def revenue_share_paid(share_not_counted, share_counted_before_cap, share_room):
     return share_not_counted + np.minimum(share_counted_before_cap, share_room)
 
 
-def share_counted_to_date(
-    prior_share_counted_to_date, revenue_share_paid, share_not_counted, share_counted_fraction
-):
+def share_counted_to_date(prior_share_counted_to_date, revenue_share_paid, share_not_counted, share_counted_fraction):
     """Revenue share counted towards the total cap to date. [US$ bn, balance]
 
     Counted from what was paid, so that an actual payment takes the place of the formula's.

@@ -55,7 +55,13 @@ def investors_ownership(
 
 
 def employees_ownership(
-    is_newly_converted, employees_stake, prior_employees_ownership, kept_fraction, dilution, employees_issue_fraction, is_converted
+    is_newly_converted,
+    employees_stake,
+    prior_employees_ownership,
+    kept_fraction,
+    dilution,
+    employees_issue_fraction,
+    is_converted,
 ):
     """Ownership of employees, who receive new shares as pay. [fraction, balance]"""
     return (
@@ -64,7 +70,9 @@ def employees_ownership(
     )
 
 
-def new_investors_ownership(prior_new_investors_ownership, kept_fraction, dilution, employees_issue_fraction, is_converted):
+def new_investors_ownership(
+    prior_new_investors_ownership, kept_fraction, dilution, employees_issue_fraction, is_converted
+):
     """Ownership of investors who buy after conversion. [fraction, balance]"""
     return prior_new_investors_ownership * kept_fraction + dilution * (1 - employees_issue_fraction) * is_converted
 

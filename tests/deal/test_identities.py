@@ -5,11 +5,11 @@ import math
 
 import numpy as np
 import pytest
+
 from dealgrid import Deal
 from dealgrid.dates import NEVER, serial
 from dealgrid.deal import STRUCTURAL
 from dealgrid.inputs import Parameter
-
 from tests.tolerance import EXCEL
 
 FUTURES = 2000
@@ -23,7 +23,11 @@ def drawn(parameter: Parameter, random: np.random.Generator) -> np.ndarray:
         return random.integers(0, 2, FUTURES).astype(float)
     high = parameter.high
     if math.isinf(high):
-        high = LATEST if parameter.unit == "date" else max(10 * np.max(np.abs(parameter.number)) if math.isfinite(parameter.number) else 1000, 500)
+        high = (
+            LATEST
+            if parameter.unit == "date"
+            else max(10 * np.max(np.abs(parameter.number)) if math.isfinite(parameter.number) else 1000, 500)
+        )
     values = random.uniform(parameter.low, high, FUTURES)
     if parameter.unit in ("date", "count", "year"):
         values = np.round(values)
@@ -62,17 +66,24 @@ def test_every_check_is_zero_in_every_scenario(deal: Deal, frequency: int) -> No
 
 @pytest.mark.parametrize("frequency", [1, 4])
 @pytest.mark.parametrize("scenario", ["status_quo", "new_deal"])
-def test_every_check_is_zero_for_parameters_from_all_over_their_ranges(deal: Deal, scenario: str, frequency: int) -> None:
+def test_every_check_is_zero_for_parameters_from_all_over_their_ranges(
+    deal: Deal, scenario: str, frequency: int
+) -> None:
     # Valued before the first actual figure: what has happened would contradict a past drawn at random.
     settings = {**random_settings(deal, seed=frequency), "valuation_date": "2021-12-31"}
     rows = deal.many(scenario, {**settings, "periods_per_year": frequency})
-    worst = {name: float(np.max(np.abs(rows[name]))) for name in rows if name.startswith("check_") and name != "check_all"}
+    worst = {
+        name: float(np.max(np.abs(rows[name]))) for name in rows if name.startswith("check_") and name != "check_all"
+    }
     assert {name: gap for name, gap in worst.items() if gap > 1e-7} == {}  # amounts go up to 1e6 here: 13 digits
     assert np.isfinite(rows["total_value"]).all()
 
 
 def test_the_checks_can_fail(deal: Deal) -> None:
-    assert deal.case("status_quo", pins={"microsoft_capped_distribution@2030": 5.0}).checks.failed[0] == "check_distribution"
+    assert (
+        deal.case("status_quo", pins={"microsoft_capped_distribution@2030": 5.0}).checks.failed[0]
+        == "check_distribution"
+    )
     assert "check_ownership" in deal.case("new_deal", pins={"microsoft_ownership@2030": 0.5}).checks.failed
     assert "check_cash" in deal.case("new_deal", pins={"cash@2030": 0.5}).checks.failed
     assert "check_all" in deal.case("new_deal", pins={"cash@2030": 0.5}).checks.failed
@@ -95,7 +106,14 @@ def yearly(deal: Deal, row: str, frequency: int, **settings: object) -> np.ndarr
 
 @pytest.mark.parametrize(
     "row",
-    ["chatgpt_revenue", "agents_revenue", "bing_revenue", "azure_openai_demand", "copilot_demand", "planned_training_cost"],
+    [
+        "chatgpt_revenue",
+        "agents_revenue",
+        "bing_revenue",
+        "azure_openai_demand",
+        "copilot_demand",
+        "planned_training_cost",
+    ],
 )
 def test_yearly_amounts_given_come_to_the_same_in_quarters_and_years(deal: Deal, row: str) -> None:
     free = {"raising_limit_converted": 400, "models_exclusivity_end": "never"}  # neither shortfall nor ramp in a year
@@ -112,7 +130,9 @@ def test_every_plan_by_date_comes_to_the_same_in_quarters_and_years(deal: Deal) 
             lengths = [(end - start).days + 1 for start, end in zip(quarters.starts, quarters.ends, strict=True)]
             spread = (parameter.value.over(quarters) * lengths).reshape(-1, 4).sum(axis=1)
             in_year = np.reshape(lengths, (-1, 4)).sum(axis=1)
-            np.testing.assert_allclose(spread / in_year, parameter.value.over(years), rtol=1e-12, err_msg=parameter.name)
+            np.testing.assert_allclose(
+                spread / in_year, parameter.value.over(years), rtol=1e-12, err_msg=parameter.name
+            )
 
 
 def test_microsofts_value_rises_with_its_stake(deal: Deal) -> None:

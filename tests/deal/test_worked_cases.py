@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from dealgrid import Case, Deal
 
+from dealgrid import Case, Deal
 from tests.tolerance import NUMPY
 
 # Cash at which Microsoft's cap binds: what tiers 1 and 2 take, and the rest of the cap at 49 %.
@@ -170,7 +170,9 @@ def test_conversion_inside_a_year_divides_its_cash_by_days(deal: Deal) -> None:
 
 
 def test_access_ends_with_its_last_day_and_models_are_replaced_over_the_years(deal: Deal) -> None:
-    case = deal.case("status_quo", set={"access_end": "2029-12-31", "replacement_years": 2, "models_exclusivity_end": "never"})
+    case = deal.case(
+        "status_quo", set={"access_end": "2029-12-31", "replacement_years": 2, "models_exclusivity_end": "never"}
+    )
     assert list(case["has_access"][10:12]) == [1, 0]
     assert case["lost_fraction"][10] == 0
     # 2030 and 2031 lie, in their middle, half a year and one and a half without access
@@ -232,7 +234,9 @@ def test_the_stake_falls_from_32_5_to_27_to_25_percent_on_the_reported_rounds(de
 
 
 def test_notes_become_shares_at_the_price_agreed(deal: Deal) -> None:
-    case = deal.case("new_deal", set={"stake_is_before_notes": True, "microsoft_stake": "32.5%"}, pins={"dilution": 0.0})
+    case = deal.case(
+        "new_deal", set={"stake_is_before_notes": True, "microsoft_stake": "32.5%"}, pins={"dilution": 0.0}
+    )
     notes = case["notes_to_convert"][6]
     assert case["microsoft_ownership"][6] == pytest.approx(0.325 * (1 - notes / (235 + notes)), rel=NUMPY)
     assert case["notes"][6] == 0

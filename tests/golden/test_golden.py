@@ -5,12 +5,12 @@ import io
 
 import numpy as np
 import pytest
-from dealgrid import Deal
 
+from dealgrid import Deal
 from tests.golden.golden import FOLDER, ROOT, figures, formulas
 from tests.tolerance import EXCEL
 
-HINT = "if the change is meant, `.venv/bin/python -m tests.golden.golden` rewrites the files; read the diff, and tell CHANGELOG.md"
+HINT = "if it is meant: .venv/bin/python -m tests.golden.golden, read the diff, and tell CHANGELOG.md"
 DEAL = Deal.load("microsoft_openai", root=ROOT)
 # Gaps that are zero but for the last bit of a float differ between machines: only their size counts.
 ZERO = 1e-9

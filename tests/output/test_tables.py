@@ -176,6 +176,15 @@ def test_a_case_beside_itself_has_nothing_to_tell(pair: list[Case]) -> None:
     assert answer.values_finding([pair[0], pair[0]]) == "Nothing moves"
 
 
+def test_no_sentence_or_title_can_be_read_as_a_formula(deal: Deal, pair: list[Case]) -> None:
+    # JupyterLab and pages with MathJax take what stands between two dollar signs of one paragraph for a formula.
+    findings = [make(cases) for make in (answer.values_finding, answer.streams_finding) for cases in (pair, pair[:1])]
+    findings += [answer.cash_finding(case) for case in pair]
+    for text in [*answer.answer(*pair), *findings, answer.caption(pair)]:
+        assert text.count("$") <= 1
+    assert "mathjax_ignore" in tables.as_html(tables.streams(pair))
+
+
 def test_markdown_takes_no_dollar_sign_or_underscore_for_its_own() -> None:
     assert answer.as_markdown(["US$ 1 and US$ 2", "microsoft_stake"]) == "- US\\$ 1 and US\\$ 2\n- microsoft\\_stake"
 

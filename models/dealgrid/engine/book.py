@@ -69,7 +69,7 @@ class Book:
 
     def formula(self, name: str) -> str:
         """The formula of a row in words."""
-        return in_words(self.expressions[name])
+        return in_words(self.expressions[name], "never" if self.rows[name].unit == "date" else "no limit")
 
 
 def collect(modules: Iterable[ModuleType], scalars: Collection[str], columns: Collection[str]) -> Book:

@@ -182,12 +182,12 @@ def _write(expression: Expression, target: str, spell: Callable[[Name | Number],
     return operation.spelling(target).format(*parts), operation.tightness(target)
 
 
-def in_words(expression: Expression) -> str:
-    """The formula as a person reads it, by the names of its ingredients."""
-    return write(expression, "words", _spell_in_words)
+def in_words(expression: Expression, endless: str = "no limit") -> str:
+    """The formula as a person reads it, by the names of its ingredients; `endless` is the word for no limit."""
 
+    def spell(atom: Name | Number) -> str:
+        if isinstance(atom, Name):
+            return atom.name
+        return endless if np.isinf(atom.value) else f"{atom.value:g}"
 
-def _spell_in_words(atom: Name | Number) -> str:
-    if isinstance(atom, Name):
-        return atom.name
-    return "no limit" if np.isinf(atom.value) else f"{atom.value:g}"
+    return write(expression, "words", spell)

@@ -185,13 +185,10 @@ def rate_state(case: Case, name: str) -> str:
 
 
 def _total(present: Case, proposal: Case) -> str:
-    story = present.deal.story
-    worth = " and ".join(
-        f"US$ {_amount(case, story.total)}bn under {title}"
-        for title, case in zip(titles((present, proposal)), (present, proposal), strict=True)
-    )
+    cases, total = (present, proposal), present.deal.story.total
+    worth = ", ".join(f"{_amount(case, total)} under {title}" for title, case in zip(titles(cases), cases, strict=True))
     date = _shown(_number(proposal, VALUATION_DATE), "date")
-    return f"All holders together: {worth}, {_more(_change((present, proposal), story.total))}; valued on {date}."
+    return f"All holders together, in {AMOUNT}: {worth}; {_more(_change(cases, total))}. Valued on {date}."
 
 
 def _holders(present: Case, proposal: Case) -> list[str]:

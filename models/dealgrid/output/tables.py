@@ -256,6 +256,9 @@ def _great_table(text: pd.DataFrame) -> GT:
     )
     css = f"#{name} tbody tr {{ background: none !important; }}"  # pages of notebooks stripe lines
     table = table.opt_css(f"{css} #{name} td.gt_right {{ white-space: nowrap; }}")  # a date breaks at no hyphen
+    # JupyterLab drops styles of a page it has not been told to trust, but for those of an element itself.
+    table = table.tab_style(style.text(align="left", weight="normal"), [loc.stub(), loc.source_notes()])
+    table = table.tab_style(style.text(align="left", weight="bold"), loc.title())
     last = [place for place, label in enumerate(text.index) if label in (totals or [])]
     if last:
         places = [loc.body(rows=last), loc.stub(rows=last)]

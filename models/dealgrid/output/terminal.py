@@ -128,13 +128,17 @@ def _table_over_time(case: Case, rows: Collection[Row], places: range) -> Table:
 def _table_of_numbers(case: Case, rows: Collection[Row]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 0))
     for row in rows:
-        table.add_row(Text(row.label), Text(row.unit, style="dim"), display_value(float(case.values[row.name]), row.unit))
+        table.add_row(
+            Text(row.label), Text(row.unit, style="dim"), display_value(float(case.values[row.name]), row.unit)
+        )
     return table
 
 
 def _explanation_text(explanation: Explanation) -> Text:
     period = f" {explanation.period}" if explanation.period else ""
-    text = Text.assemble((explanation.name, "bold"), f"{period} = ", (display_value(explanation.value, explanation.unit), "bold"))
+    text = Text.assemble(
+        (explanation.name, "bold"), f"{period} = ", (display_value(explanation.value, explanation.unit), "bold")
+    )
     text.append(f" {explanation.unit}" if explanation.unit not in ("date", "flag", "fraction", "multiple") else "")
     if explanation.label.lower() != explanation.name.replace("_", " "):
         text.append(f"  {explanation.label}", style="dim")
