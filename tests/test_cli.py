@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from dealgrid import Deal
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = Path(sys.executable).parent / "dealgrid"
@@ -191,3 +194,36 @@ def test_an_unknown_command_is_status_2() -> None:
 
 def test_outside_any_project_the_installed_parameters_serve(tmp_path: Path) -> None:
     assert dealgrid("show", "status_quo", "--rows", "revenue", cwd=tmp_path).returncode == 0
+
+
+def commands_of_the_readme() -> list[str]:
+    """The `dealgrid` lines of README.md, without what is said beside them."""
+    lines = [
+        line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("dealgrid ")
+    ]
+    return [re.split(r" {3,}", line)[0] for line in lines]
+
+
+@pytest.mark.parametrize(
+    "line", [line for line in commands_of_the_readme() if line.split()[1] not in ("report", "lab")]
+)
+def test_every_command_in_the_readme_works(line: str) -> None:
+    run = dealgrid(*line.split()[1:])
+    assert run.returncode == 0, run.stderr
+    assert run.stdout
+
+
+def test_the_other_commands_of_the_readme_exist() -> None:
+    for line in commands_of_the_readme():
+        assert dealgrid(line.split()[1], "--help").returncode == 0
+
+
+def test_the_rows_in_the_readme_exist() -> None:
+    deal = Deal.load("microsoft_openai", root=ROOT)
+    python = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert python is not None
+    case = deal.case("new_deal", set={"microsoft_stake": "35%"})
+    assert '"new_deal", set={"microsoft_stake": "35%"}' in python[1]
+    assert case["microsoft_value"] > 0
+    assert len(case.row("microsoft_ownership")) == 22
+    assert "capped_cash" in case.sheet("capped_return").index

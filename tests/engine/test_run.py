@@ -253,14 +253,19 @@ def test_in_a_loop_too_the_smaller_and_the_larger_do_not_hide_what_is_not_a_numb
 
 
 @pytest.mark.parametrize("exponent", [2.0, 0.5, -1.0, 3.3])
-def test_a_power_in_a_loop_is_the_same_alone_and_in_a_crowd(exponent: float) -> None:
-    """NumPy squares a bare number where it raises an array to powers, and rounds otherwise."""
-    rows = row("np.maximum(prior_taste, water) ** sugar", "prior_taste", "water", "sugar")
+@pytest.mark.parametrize("looks_at", ["prior_taste", "cups", "lid"])
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_a_power_is_the_same_alone_and_in_a_crowd(exponent: float, looks_at: str, is_shared: bool) -> None:
+    """In a loop and out of it. NumPy squares by a 2 that all futures share, where it raises to powers otherwise."""
+    rows = row(f"np.maximum({looks_at}, water) ** sugar", looks_at, "water", "sugar")
+    book = book_of(rows, scalars="water sugar lid", columns="cups")
     water = np.linspace(0.1, 0.9, 500)
-    crowd = tasted(rows, water=water, sugar=np.full(500, exponent), futures=500)
-    book = book_of(rows, scalars="water sugar")
-    alone = [run(book, SUMMERS, {"water": each, "sugar": exponent})["taste"] for each in water]
-    np.testing.assert_array_equal(np.transpose(alone), crowd)
+    given = {"cups": np.zeros(3), "lid": 0.0, "sugar": exponent}
+    crowd = run(
+        book, SUMMERS, {**given, "water": water} | ({} if is_shared else {"sugar": np.full(500, exponent)}), (), 500
+    )
+    alone = [run(book, SUMMERS, {**given, "water": each})["taste"] for each in water]
+    np.testing.assert_array_equal(np.transpose(alone), crowd["taste"])
 
 
 def test_a_loop_runs_with_pins_without_and_with_others() -> None:

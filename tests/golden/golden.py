@@ -1,15 +1,17 @@
 """What the golden files hold; run as a script it rewrites them: `.venv/bin/python -m tests.golden.golden`.
 
 `formulas.txt` is every row's formula: a refactor leaves it alone, a change of the model is a diff that a
-finance person can read. `<scenario>.csv` is every figure of a scenario, at 12 significant digits.
+finance person can read. `<scenario>.csv` is every figure of a scenario, at 12 significant digits. The README's picture is drawn anew too.
 """
 
 from pathlib import Path
 
 from dealgrid import Case, Deal
+from dealgrid.output import charts
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
+PICTURE = ROOT / "docs" / "images" / "answer.svg"
 ZERO = 1e-12
 SIGNIFICANT = 12  # the last digits of a float differ between machines
 
@@ -41,6 +43,12 @@ def text(value: float) -> str:
     return f"{value:.{SIGNIFICANT}g}" if abs(value) > ZERO else "0"
 
 
+def picture(deal: Deal) -> str:
+    """The README's picture of the answer."""
+    cases = [deal.case(deal.story.present), deal.case(deal.story.proposal)]
+    return charts.svg(charts.values_by_holder(cases)) + "\n"
+
+
 def rewrite() -> None:
     """Write all golden files anew."""
     deal = Deal.load("microsoft_openai", root=ROOT)
@@ -49,6 +57,7 @@ def rewrite() -> None:
         old.unlink()
     for name in deal.scenarios:
         (FOLDER / f"{name}.csv").write_text(figures(deal.case(name)), encoding="utf-8")
+    PICTURE.write_text(picture(deal), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dealgrid import Deal
-from tests.golden.golden import FOLDER, ROOT, figures, formulas
+from tests.golden.golden import FOLDER, PICTURE, ROOT, figures, formulas, picture
 from tests.tolerance import EXCEL
 
 HINT = "if it is meant: .venv/bin/python -m tests.golden.golden, read the diff, and tell CHANGELOG.md"
@@ -40,3 +40,7 @@ def test_no_figure_has_moved(scenario: str) -> None:
         old = np.array([float(value or 0) for value in values[1:]])
         new = np.array([float(value or 0) for value in found[row][1:]])
         np.testing.assert_allclose(new, old, rtol=EXCEL, atol=ZERO, err_msg=f"{row}: {HINT}")
+
+
+def test_the_picture_in_the_readme_is_drawn_from_these_figures() -> None:
+    assert picture(DEAL) == PICTURE.read_text(encoding="utf-8"), HINT

@@ -245,8 +245,10 @@ def test_settings_reach_both_cases_and_every_title(tmp_path: Path) -> None:
     first, other = (outputs(each, "text/markdown")[0].data["text/markdown"].splitlines() for each in (stored, notebook))
     assert other[0].count("with exit\\_multiple = 6x") == 2
     assert other[0] != first[0]
-    titles = [[output.data["text/plain"] for output in outputs(each, charts.LIVE)] for each in (stored, notebook)]
-    assert not set(titles[0]) & set(titles[1])
+    for before, after in zip(outputs(stored, charts.LIVE), outputs(notebook, charts.LIVE), strict=True):
+        caption = " ".join(after.data[charts.LIVE]["title"]["subtitle"])
+        assert "with exit_multiple = 6x" in caption
+        assert before.data[charts.LIVE] != after.data[charts.LIVE]
 
 
 @pytest.mark.long

@@ -183,7 +183,12 @@ class Comparison:
                 continue
             at = int(np.argmax(np.abs(after - before)))
             taken = [name for name in (each.removeprefix(COMING) for each in row.ingredients) if name in changed]
-            line = {"row": row.name, "label": row.label, "unit": row.unit, "period": self.a.calendar.periods[at]}
+            line: dict[str, object] = {
+                "row": row.name,
+                "label": row.label,
+                "unit": row.unit,
+                "period": self.a.calendar.periods[at],
+            }
             line |= {"before": before[at], "after": after[at], "change": after[at] - before[at]}
             line["change_in_all"] = (after - before).sum() if row.shape == "flow" else math.nan
             lines.setdefault(np.stack([before, after]).tobytes(), {**line, "takes": ", ".join(taken)})
@@ -330,9 +335,7 @@ def _worth(a: Case, b: Case, members: Sequence[Collection[str]], rows: Sequence[
     def some(coalitions: Coalitions) -> Floats:
         mixed = {}
         for clause, names in enumerate(members):
-            for name in (each for name in names for each in (name, COMING + name)):
-                if name not in given_a:
-                    continue
+            for name in filter(given_a.__contains__, [*names, *map(COMING.__add__, names)]):
                 one, other = (np.asarray(given[name], dtype=float)[..., np.newaxis] for given in (given_a, given_b))
                 mixed[name] = np.where(coalitions[:, clause], other, one)
         values = again(a, mixed, len(coalitions))
@@ -407,7 +410,8 @@ def _refuse_unlike(a: Case, b: Case) -> None:
         one, other = a.given[name], b.given[name]
         if one != other:
             parameter = a.deal.parameters[name]
-            what = f"{name} is {_text(one, other, parameter)} in {a.scenario}, {_text(other, one, parameter)} in {b.scenario}"
+            texts = _text(one, other, parameter), _text(other, one, parameter)
+            what = f"{name} is {texts[0]} in {a.scenario} and {texts[1]} in {b.scenario}"
             problems.append(_problem(what, "the same in both", f"set {name} for both"))
     if not problems and a.pins != b.pins:
         problems.append(_problem("the cases have different pins", "the same pins", "pin the same rows in both"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealgrid.analysis import again, arrays
-from dealgrid.dates import serial
+from dealgrid.dates import date_of, serial
 from dealgrid.deal import COMING, STRUCTURAL, VALUATION_DATE, Case, Deal
-from dealgrid.inputs import Dated, Parameter, Pin, Setting, Uncertain, format_value
+from dealgrid.inputs import UNITS, Dated, Parameter, Pin, Setting, Uncertain, format_value
 from dealgrid.inputs.dated import NOTHING
 from dealgrid.problems import InputError, Problem
 
@@ -26,8 +26,9 @@ Given = dict[str, float | np.ndarray]  # parts of what the engine is given
 FACT = "A"  # the grade of what is known: it has no doubt to be swung over
 CORNERS = 2000
 SEED = 20250630
+DIGITS = 12  # of an end, as shown
 AT_ONCE = 1024  # futures in one run of the engine, which bounds the memory
-DISTRIBUTION, RANGE, PATH = "distribution", "range", "path"  # what the two ends of a parameter are
+DISTRIBUTION, RANGE, PATH, WIDTH = "distribution", "range", "path", "width"  # what a parameter's two ends are
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ class _Ends:
 
     def text(self, end: float) -> str:
         """An end as a person would write it."""
-        return f"× {end:.3g}" if self.span == PATH else format_value(end, self.parameter.unit)
+        if self.span == PATH:
+            return f"× {end:.3g}"
+        return format_value(float(f"{end:.{DIGITS}g}"), self.parameter.unit)  # 44%, not 44.000000000000006%
 
 
 def swings(
@@ -50,18 +53,21 @@ def swings(
     rows: Sequence[str] | None = None,
     set: Mapping[str, object] | None = None,
     pins: Mapping[str, object] | Iterable[Pin] = (),
+    width: float | None = None,
 ) -> pd.DataFrame:
     """What `once` rows (the headline values unless named) are with each parameter at its low and high end, alone.
 
     A line per row and parameter, the largest swing first: `at_low`, `base`, `at_high`, and `swing`, the
     distance between the lowest and highest of the three. The ends (`span`) are those of the parameter's
     `distribution` where it has one, else of its `range`, which is wide: what would be refused beyond. A
-    `path` by date is scaled from the valuation date on, as far as its range allows. Facts (grade A) are left
-    out, and what the scenario or `set` has chosen: that is the question, not a doubt. InputError as for a case.
+    `path` by date is scaled from the valuation date on, as far as its range allows. With a `width`, such as
+    0.1, each is moved by that part of itself instead, so that no range weighs more than another; what cannot be,
+    yes or no, never and no limit, is left out. So are facts (grade A), and what the scenario or `set` has
+    chosen: that is the question, not a doubt. InputError as for a case.
     """
     case = deal.case(scenario, set, pins)
     names = _headline(deal, rows)
-    return _swings(case, _all_ends(case), names)
+    return _swings(case, _all_ends(case, width), names)
 
 
 def by_grade(
@@ -70,6 +76,7 @@ def by_grade(
     rows: Sequence[str] | None = None,
     set: Mapping[str, object] | None = None,
     pins: Mapping[str, object] | Iterable[Pin] = (),
+    width: float | None = None,
     corners: int = CORNERS,
     seed: int = SEED,
 ) -> pd.DataFrame:
@@ -84,7 +91,7 @@ def by_grade(
 
     case = deal.case(scenario, set, pins)
     names = _headline(deal, rows)
-    all_ends = _all_ends(case)
+    all_ends = _all_ends(case, width)
     alone = _swings(case, all_ends, names)
     grades = sorted({ends.parameter.grade for ends in all_ends})
     bounds = {
@@ -116,20 +123,38 @@ def _headline(deal: Deal, rows: Sequence[str] | None) -> list[str]:
     return names
 
 
-def _all_ends(case: Case) -> list[_Ends]:
+def _all_ends(case: Case, width: float | None) -> list[_Ends]:
     """The parameters that are in doubt, with their ends."""
     chosen = {*case.deal.scenario(case.scenario).set, *case.settings, *STRUCTURAL}
     doubtful = (each for each in case.deal.parameters.values() if each.grade != FACT and each.name not in chosen)
-    found = (_ends(parameter, case) for parameter in doubtful)
+    found = (_ends(parameter, case, width) for parameter in doubtful)
     return [ends for ends in found if ends.low < ends.high]
 
 
-def _ends(parameter: Parameter, case: Case) -> _Ends:
+def _ends(parameter: Parameter, case: Case, width: float | None) -> _Ends:
+    value = case.given[parameter.name]
+    if parameter.is_dated:
+        low, high = _scales(parameter, value, case)
+        if width is not None:
+            low, high = max(low, 1 - width), min(high, 1 + width)
+        return _Ends(parameter, low, high, PATH)
+    if width is not None:
+        return _Ends(parameter, *_around(parameter, float(value), case, width), WIDTH)  # type: ignore[arg-type]
     if parameter.uncertain:
         return _Ends(parameter, *_support(parameter.uncertain), DISTRIBUTION)
-    if parameter.is_dated:
-        return _Ends(parameter, *_scales(parameter, case.given[parameter.name], case), PATH)
     return _Ends(parameter, parameter.low, parameter.high, RANGE)
+
+
+def _around(parameter: Parameter, value: float, case: Case, width: float) -> tuple[float, float]:
+    """A value less and more a part of itself, inside its range; of a date and a year it is a part of the time to it."""
+    unit = UNITS[parameter.unit]
+    if unit.kind == "flag" or not math.isfinite(value):
+        return value, value
+    day = float(case.given[VALUATION_DATE])  # type: ignore[arg-type]
+    step = width * abs(value - {"date": day, "year": date_of(day).year}.get(unit.kind, 0.0))
+    if not unit.is_continuous:
+        step = float(math.ceil(step))
+    return max(value - step, parameter.low), min(value + step, parameter.high)
 
 
 def _support(uncertain: Uncertain) -> tuple[float, float]:

@@ -63,6 +63,15 @@ class Book:
         return frozenset(name for name in used | openings if name in self.scalars | self.columns)
 
     @functools.cached_property
+    def powers(self) -> frozenset[str]:
+        """Rows that raise something to a power, which run.py computes with care."""
+        return frozenset(
+            name
+            for name, expression in self.expressions.items()
+            if any(call.operation.name == "power" for call in calls_in(expression))
+        )
+
+    @functools.cached_property
     def loops(self) -> dict[tuple[str, ...], Callable[..., Any]]:
         """Where run.py keeps the loops it compiles for stepwise blocks."""
         return {}

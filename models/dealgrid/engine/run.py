@@ -85,7 +85,10 @@ class _Grid:
     def fill_whole(self, block: Block) -> None:
         """One row that no later period feeds: all its periods in one go."""
         (row,) = block.rows
-        value = np.atleast_1d(np.asarray(row.function(*map(self.known, row.ingredients)), dtype=float))
+        operands = [self.known(name) for name in row.ingredients]
+        if row.name in self.book.powers:
+            operands = _in_full(operands, None if row.is_once else self.periods)
+        value = np.atleast_1d(np.asarray(row.function(*operands), dtype=float))
         if not row.is_once:
             value = np.broadcast_to(value, (self.periods, value.shape[-1]))
         self.values[row.name] = self._pinned(row, value)
@@ -136,8 +139,11 @@ class _Grid:
             here = {**prior, **{name: values[period] for name, values in outside.items()}}
             for row in block.rows:
                 value = pins.get((row.name, period))
-                if value is None:  # as floats, or two flags would add up to True
-                    value = np.asarray(row.function(*[here[name] for name in row.ingredients]), dtype=float)
+                if value is None:
+                    operands = [here[name] for name in row.ingredients]
+                    if row.name in self.book.powers:
+                        operands = _in_full(operands)
+                    value = np.asarray(row.function(*operands), dtype=float)  # or two flags would add up to True
                 here[row.name] = value
                 history[row.name].append(value)
             prior = {PRIOR + name: here[name] for name in history}
@@ -214,6 +220,19 @@ _NUMBERS: Mapping[str, object] = {
 def _with_futures(value: float | np.ndarray, is_column: bool) -> np.ndarray:
     array = np.asarray(value, dtype=float)
     return array[:, np.newaxis] if is_column and array.ndim == 1 else np.atleast_1d(array)
+
+
+def _in_full(operands: list[np.ndarray], periods: int | None = None) -> list[np.ndarray]:
+    """Operands with a number for every future, and for every period of a period row.
+
+    NumPy squares by an exponent of 2 that all share, and raises to powers where each has its own; the last digit
+    may differ: test_a_power_is_the_same_alone_and_in_a_crowd.
+    """
+    width = max(operand.shape[-1] for operand in operands)
+    return [
+        np.broadcast_to(operand, (*(operand.shape[:-1] if periods is None else (periods,)), width)).copy()
+        for operand in operands
+    ]
 
 
 def _stacked(values: list[np.ndarray]) -> np.ndarray:

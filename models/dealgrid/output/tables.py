@@ -27,6 +27,11 @@ DIFFERENCE = "Difference"
 TEXT = "text"  # unit of a line of words
 BINDS, FREE = "●", "·"  # a flag over periods, where a column of yes and no would tire the eye
 NUMBERS = {"US$ bn": "US$ bn", "fraction": "%", "multiple": "×", "date": "date", "flag": "flag"}
+FITS: dict[float, tuple[str, str]] = {  # up to so many columns: size of letters, space beside a figure
+    8: ("14px", "12px"),
+    16: ("12px", "5px"),
+    np.inf: ("10px", "2px"),  # twenty-two years in the width of a page
+}
 GRADES = {
     "A": "primary document",
     "B": "press or analyst report",
@@ -81,7 +86,7 @@ def clauses_binding(case: Case) -> pd.DataFrame:
     """Which clause binds when: a line per clause, a column per period, 1 where it binds and 0 where not."""
     lines = {row.label: case.values[row.name] for row in answer.clauses(case.deal)}
     frame = pd.DataFrame.from_dict(lines, orient="index", columns=list(case.calendar.periods))
-    title = f"Which clause binds when under {answer.titles([case])[0]}"
+    title = f"Which clause binds when: {answer.titles([case])[0]}"
     return _about(frame, title, answer.caption([case]), "flag")
 
 
@@ -222,7 +227,7 @@ def _great_table(text: pd.DataFrame) -> GT:
     title, caption, totals = (text.attrs.get(key, "") for key in ("title", "caption", "totals"))
     stub = " "
     frame = text.reset_index(names=stub)
-    is_wide = len(text.columns) > 8
+    size, gap = next(fit for most, fit in FITS.items() if len(text.columns) <= most)
     name = "t" + hashlib.sha256((frame.to_csv() + title + caption).encode()).hexdigest()[:10]
     table = (
         GT(frame, rowname_col=stub, id=name)
@@ -230,7 +235,7 @@ def _great_table(text: pd.DataFrame) -> GT:
         .tab_source_note(raw(html.escape(caption)))
         .cols_align("right", columns=[str(column) for column in text.columns])
         .tab_options(
-            table_font_size="12px" if is_wide else "14px",
+            table_font_size=size,
             table_font_names=["Segoe UI", "Helvetica Neue", "Arial", "sans-serif"],
             table_margin_left="0px",
             table_border_top_style="none",
@@ -251,11 +256,13 @@ def _great_table(text: pd.DataFrame) -> GT:
             stub_border_style="none",
             source_notes_font_size="11px",
             data_row_padding="3px",
-            data_row_padding_horizontal="5px" if is_wide else "12px",
+            data_row_padding_horizontal=gap,
+            column_labels_padding_horizontal=gap,
         )
     )
     css = f"#{name} tbody tr {{ background: none !important; }}"  # pages of notebooks stripe lines
-    table = table.opt_css(f"{css} #{name} td.gt_right {{ white-space: nowrap; }}")  # a date breaks at no hyphen
+    css += f" #{name} td.gt_right {{ white-space: nowrap; }}"  # a date breaks at no hyphen
+    table = table.opt_css(f"{css} #{name} th.gt_stub {{ min-width: 12em; }}")
     # JupyterLab drops styles of a page it has not been told to trust, but for those of an element itself.
     table = table.tab_style(style.text(align="left", weight="normal"), [loc.stub(), loc.source_notes()])
     table = table.tab_style(style.text(align="left", weight="bold"), loc.title())
