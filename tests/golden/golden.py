@@ -1,7 +1,8 @@
 """What the golden files hold; run as a script it rewrites them: `.venv/bin/python -m tests.golden.golden`.
 
 `formulas.txt` is every row's formula: a refactor leaves it alone, a change of the model is a diff that a
-finance person can read. `<scenario>.csv` is every figure of a scenario, at 12 significant digits. The README's picture is drawn anew too.
+finance person can read. `<scenario>.csv` is every figure of a scenario, at 12 significant digits.
+The README's picture is drawn anew too.
 """
 
 from pathlib import Path

@@ -335,7 +335,7 @@ def _worth(a: Case, b: Case, members: Sequence[Collection[str]], rows: Sequence[
     def some(coalitions: Coalitions) -> Floats:
         mixed = {}
         for clause, names in enumerate(members):
-            for name in filter(given_a.__contains__, [*names, *map(COMING.__add__, names)]):
+            for name in filter(given_a.__contains__, [*names]):
                 one, other = (np.asarray(given[name], dtype=float)[..., np.newaxis] for given in (given_a, given_b))
                 mixed[name] = np.where(coalitions[:, clause], other, one)
         values = again(a, mixed, len(coalitions))
