@@ -188,6 +188,24 @@ def test_explain_refuses_an_unknown_row_with_the_nearest() -> None:
     assert "did you mean `microsoft_value`?" in run.stderr
 
 
+def test_compare_says_what_each_clause_adds_and_the_parts_add_up() -> None:
+    run = dealgrid("compare", "status_quo", "new_deal", "--format", "json")
+    parts = json.loads(run.stdout)
+    rows = [json.loads(dealgrid("show", name, "--rows", "microsoft_value", "--format", "json").stdout)["rows"]
+            for name in ("status_quo", "new_deal")]  # fmt: skip
+    before, after = (row["microsoft_value"]["value"] for row in rows)
+    assert sum(part["contribution"] for part in parts.values()) == pytest.approx(after - before, abs=1e-9)
+    table = dealgrid("compare", "status_quo", "new_deal").stdout
+    assert "Conversion and stake" in table
+    assert "conversion_date  never → 2025-10-28" in table
+
+
+def test_compare_refuses_scenarios_that_do_not_exist() -> None:
+    run = dealgrid("compare", "status_quo", "new_dael")
+    assert run.returncode == 2
+    assert "did you mean `new_deal`?" in run.stderr
+
+
 def test_an_unknown_command_is_status_2() -> None:
     assert dealgrid("frobnicate").returncode == 2
 

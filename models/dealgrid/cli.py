@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from dealgrid.deal import Case, Deal
+from dealgrid import Case, Deal
 from dealgrid.engine.row import Row
 from dealgrid.inputs import Pin, Setting, parse_pins, parse_settings
 from dealgrid.problems import DealgridError, InputError, Problem, RunError, gathered
@@ -123,6 +123,36 @@ def check() -> None:
     show_checks(cases, f"{len(deal.book.rows)} rows; {len(deal.parameters)} parameters by grade: {counted}.")
     if not all(case.checks.passed for case in cases):
         raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="The scenario to start from.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The scenario to go to.")],
+    row: Annotated[str | None, typer.Option(help="The row whose change is explained.")] = None,
+    sets: Sets = [],  # noqa: B006 - typer reads the default and never changes it
+    pins: Pins = [],  # noqa: B006 - the same
+    format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.table,
+) -> None:
+    """Compare two scenarios: what moved, and which clause moved it."""
+    from dealgrid.analysis.compare import compare_cases
+    from dealgrid.output.terminal import show_comparison
+
+    deal = Deal.load()
+    first = _case(deal, a, sets, pins, [row] if row else None, None)
+    second = _case(deal, b, sets, pins, None, None)
+    found = compare_cases(first, second, row)
+    frame = found.to_frame()
+    if format is Format.json:
+        print(frame.to_json(orient="index", double_precision=15, force_ascii=False))
+    elif format is Format.csv:
+        print(frame.to_csv(lineterminator="\n"), end="")
+    else:
+        head = f"{found.row.label}, {found.row.unit}. {frame.attrs['caption']}."
+        bridge, parts = (found.bridge(), found.by_holder()) if found.row.is_once else (None, frame)
+        show_comparison(head, bridge, parts, found.parameters(), found.row.unit)
+    _exit_on(first)
+    _exit_on(second)
 
 
 @app.command()

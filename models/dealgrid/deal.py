@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -110,7 +110,7 @@ class Deal:
         self.actuals: list[Pin] = inputs.actuals
 
     @classmethod
-    def load(cls, name: str | None = None, root: Path | None = None) -> Deal:
+    def load(cls, name: str | None = None, root: Path | None = None) -> Self:
         """Open a deal that is installed: by name, or the only one. InputError or ModelError with all problems.
 
         `root` is the folder with `params/`; without it, the current folder or the nearest above it that has
@@ -140,7 +140,7 @@ class Deal:
         a number.
         """
         given, calendar, all_pins = self._prepare(scenario, set or {}, pins)
-        values = run(self.book, calendar, self._arrays(given, calendar), self._fixed(all_pins, calendar))
+        values = run(self.book, calendar, self.arrays(given, calendar), self.fixed(all_pins, calendar))
         return Case(self, scenario, dict(set or {}), calendar, given, all_pins, values)
 
     def many(
@@ -152,7 +152,7 @@ class Deal:
         """
         given, calendar, all_pins = self._prepare(scenario, set, pins)
         futures = next((len(value) for value in given.values() if isinstance(value, np.ndarray)), 1)
-        return run(self.book, calendar, self._arrays(given, calendar), self._fixed(all_pins, calendar), futures)
+        return run(self.book, calendar, self.arrays(given, calendar), self.fixed(all_pins, calendar), futures)
 
     def scenario(self, name: str) -> Scenario:
         """A scenario by name, or several laid over each other: `new_deal+plan_hsbc`; InputError with the nearest."""
@@ -256,7 +256,7 @@ class Deal:
         ends |= {period: serial(end) for period, end in zip(calendar.periods, calendar.ends, strict=True)}
         return [pin for pin in self.actuals if pin.period in ends and ends[pin.period] <= float(valuation_date)]  # type: ignore[arg-type]
 
-    def _arrays(self, given: Mapping[str, Setting], calendar: Calendar) -> dict[str, float | np.ndarray]:
+    def arrays(self, given: Mapping[str, Setting], calendar: Calendar) -> dict[str, float | np.ndarray]:
         """What the engine is given: numbers, arrays of futures, and a value per period for what has dates."""
         valuation_date = float(given[VALUATION_DATE])  # type: ignore[arg-type]
         arrays: dict[str, float | np.ndarray] = {}
@@ -273,7 +273,8 @@ class Deal:
                 )
         return arrays
 
-    def _fixed(self, pins: Iterable[Pin], calendar: Calendar) -> list[Fixed]:
+    def fixed(self, pins: Iterable[Pin], calendar: Calendar) -> list[Fixed]:
+        """Pins as the engine takes them."""
         return [fixed for pin in pins for fixed in _fix(pin, self.book.rows[pin.row], calendar)]
 
 
@@ -433,7 +434,7 @@ class Case:
     @functools.cached_property
     def _columns(self) -> dict[str, np.ndarray]:
         """What the engine was given, calendar included."""
-        given = self.deal._arrays(self.given, self.calendar)
+        given = self.deal.arrays(self.given, self.calendar)
         return {name: np.asarray(value) for name, value in {**self.calendar.ingredients(), **given}.items()}
 
     def _given(self, name: str, place: int | None) -> Explanation:

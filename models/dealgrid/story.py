@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 
@@ -13,7 +13,8 @@ class Story:
     `present` and `proposal` name the two scenarios set side by side; `holders` and `streams` name `once`
     rows of present values with the short label each has on a chart; of the streams of the party at the
     centre, `outflows` are the ones it pays. `total` and `center` name the values they add up to, `returns`
-    other figures worth a line.
+    other figures worth a line. `clauses` name parameters, or sheets of them, that are negotiated together; a
+    parameter's own name wins over its sheet's, and what is not named goes with its sheet.
     """
 
     title: str
@@ -27,3 +28,4 @@ class Story:
     outflows: tuple[str, ...]
     center: str
     returns: Mapping[str, str]
+    clauses: Mapping[str, Collection[str]]

@@ -81,4 +81,14 @@ STORY = Story(
         "microsoft_moic": "Microsoft's money back",
         "microsoft_payback": "Microsoft repaid by",
     },
+    clauses={
+        "Conversion and stake": ("conversion", "unlimited_return"),
+        "Revenue share": ("revenue_share",),
+        "Share paid to OpenAI": ("reverse_share_rate", "reverse_share_end", "bing_plan"),
+        "Exclusivity": ("exclusivity_ends_on_agi", "models_exclusivity_end", "compute_exclusivity_end", "open_years"),
+        "Access": ("access",),
+        "Research": ("research_ends_on_agi", "research_end", "own_research_plan"),
+        "Azure commitment": ("azure_commitment", "azure_commitment_start", "azure_commitment_end"),
+        "AGI": ("agi_date", "verification_lag"),
+    },
 )

@@ -6,9 +6,9 @@ from tests.engine.sheets import book_of, complaints, complaints_of, row, sheet
 
 SPLIT_IN_TWO = '''
 @each(child={"ann": "Ann", "ben": "the boy Ben"})
-def child_share(child_weight, prior_child_share, shareholders):
+def child_share(child_weight, prior_child_share, children):
     """{Child}'s share, as {child} sees it. [fraction, rate]"""
-    return child_weight / shareholders + prior_child_share
+    return child_weight / children + prior_child_share
 '''
 
 
@@ -36,23 +36,23 @@ def price_paid(price):
 
 
 def test_a_row_repeated_for_each_name_takes_it_in_name_ingredients_and_text() -> None:
-    book = book_of(SPLIT_IN_TWO, scalars="ann_weight ben_weight shareholders")
+    book = book_of(SPLIT_IN_TWO, scalars="ann_weight ben_weight children")
     assert list(book.rows) == ["ann_share", "ben_share"]
-    assert book.rows["ann_share"].ingredients == ("ann_weight", "prior_ann_share", "shareholders")
+    assert book.rows["ann_share"].ingredients == ("ann_weight", "prior_ann_share", "children")
     assert book.rows["ben_share"].label == "The boy Ben's share, as the boy Ben sees it"
 
 
 def test_what_is_wrong_with_a_repeated_row_is_said_once() -> None:
     (problem,) = complaints(SPLIT_IN_TWO, scalars="ann_weight ben_weight")
-    assert "asks for `shareholders`" in problem
-    (problem,) = complaints(SPLIT_IN_TWO.replace("/", "//"), scalars="ann_weight ben_weight shareholders")
+    assert "asks for `children`" in problem
+    (problem,) = complaints(SPLIT_IN_TWO.replace("/", "//"), scalars="ann_weight ben_weight children")
     assert "says floor_divide" in problem
-    (problem,) = complaints(SPLIT_IN_TWO.replace(", rate", ", rat"), scalars="ann_weight ben_weight shareholders")
+    (problem,) = complaints(SPLIT_IN_TWO.replace(", rate", ", rat"), scalars="ann_weight ben_weight children")
     assert "has the shape 'rat'" in problem
 
 
 def test_what_is_wrong_for_one_name_alone_is_said_of_that_name() -> None:
-    problems = complaints(SPLIT_IN_TWO, scalars="shareholders")
+    problems = complaints(SPLIT_IN_TWO, scalars="children")
     assert [problem.splitlines()[0] for problem in problems] == [
         "stand.py:3: row `ann_share` asks for `ann_weight`, which is neither a row nor a parameter",
         "stand.py:3: row `ben_share` asks for `ben_weight`, which is neither a row nor a parameter",

@@ -197,8 +197,9 @@ def test_what_is_not_a_number_is_refused_naming_the_row_the_period_and_the_formu
 
 
 def test_what_is_not_a_number_in_one_future_only_is_refused_too() -> None:
-    with pytest.raises(ModelError, match="row `taste` is not a number in 2025"):
-        tasted(row("sugar / water", "sugar", "water"), sugar=0.0, water=np.array([1.0, 0.0]), futures=2)
+    cups = np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
+    with pytest.raises(ModelError, match="row `taste` is not a number in 2026"):
+        tasted(row("sugar / cups", "sugar", "cups"), sugar=0.0, cups=cups, columns="cups", futures=2)
 
 
 def test_a_once_row_that_is_not_a_number_is_refused_without_a_period() -> None:

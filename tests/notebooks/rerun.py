@@ -1,8 +1,9 @@
 """Notebooks run again: the one way their outputs come about, in tests and when they are stored.
 
-`python -m tests.notebooks.rerun` runs every notebook from top to bottom and stores what it shows.
+`python -m tests.notebooks.rerun [FILE…]` runs notebooks, or all, from top to bottom and stores what they show.
 """
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,11 +59,11 @@ def _parts(before: NotebookNode, after: NotebookNode) -> Iterator[str]:
     yield from (kind for kind in sorted(set(old) | set(new)) if old.get(kind) != new.get(kind))
 
 
-def store() -> None:
-    """Run every notebook and write it back."""
-    for path in NOTEBOOKS:
+def store(paths: list[Path]) -> None:
+    """Run notebooks and write them back."""
+    for path in paths:
         nbformat.write(run_again(read(path)), path)
 
 
 if __name__ == "__main__":
-    store()
+    store([Path(name) for name in sys.argv[1:]] or NOTEBOOKS)

@@ -12,7 +12,7 @@ from dealgrid.engine.run import run
 
 def arrays(case: Case) -> dict[str, float | np.ndarray]:
     """What the engine was given for a case: a number, or one value per period for what has dates."""
-    return case.deal._arrays(case.given, case.calendar)
+    return case.deal.arrays(case.given, case.calendar)
 
 
 def again(case: Case, changed: Mapping[str, np.ndarray], futures: int) -> dict[str, np.ndarray]:
@@ -21,5 +21,5 @@ def again(case: Case, changed: Mapping[str, np.ndarray], futures: int) -> dict[s
     `changed` holds (futures,) for a parameter of one number, (periods, futures) for one by date. Rows come
     back as (periods, futures), `once` rows as (futures,).
     """
-    fixed = case.deal._fixed(case.pins, case.calendar)
+    fixed = case.deal.fixed(case.pins, case.calendar)
     return run(case.deal.book, case.calendar, {**arrays(case), **changed}, fixed, futures)

@@ -252,7 +252,7 @@ def compare_cases(
     asked = a.deal.row(row or story.center)
     _refuse_unlike(a, b)
     if clauses is None:
-        clauses = getattr(story, "clauses", {})
+        clauses = story.clauses
     found = _clauses(a, b, clauses)
     rows = list(dict.fromkeys([asked.name, story.center, *story.holders, story.total, *story.streams]))
     members = [{change.parameter for change in clause.changes} for clause in found]
@@ -335,7 +335,7 @@ def _worth(a: Case, b: Case, members: Sequence[Collection[str]], rows: Sequence[
     def some(coalitions: Coalitions) -> Floats:
         mixed = {}
         for clause, names in enumerate(members):
-            for name in filter(given_a.__contains__, [*names]):
+            for name in filter(given_a.__contains__, [*names, *map(COMING.__add__, names)]):
                 one, other = (np.asarray(given[name], dtype=float)[..., np.newaxis] for given in (given_a, given_b))
                 mixed[name] = np.where(coalitions[:, clause], other, one)
         values = again(a, mixed, len(coalitions))

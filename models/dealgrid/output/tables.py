@@ -29,7 +29,7 @@ BINDS, FREE = "●", "·"  # a flag over periods, where a column of yes and no w
 NUMBERS = {"US$ bn": "US$ bn", "fraction": "%", "multiple": "×", "date": "date", "flag": "flag"}
 FITS: dict[float, tuple[str, str]] = {  # up to so many columns: size of letters, space beside a figure
     8: ("14px", "12px"),
-    16: ("12px", "5px"),
+    16: ("11px", "4px"),
     np.inf: ("10px", "2px"),  # twenty-two years in the width of a page
 }
 GRADES = {
@@ -262,7 +262,7 @@ def _great_table(text: pd.DataFrame) -> GT:
     )
     css = f"#{name} tbody tr {{ background: none !important; }}"  # pages of notebooks stripe lines
     css += f" #{name} td.gt_right {{ white-space: nowrap; }}"  # a date breaks at no hyphen
-    table = table.opt_css(f"{css} #{name} th.gt_stub {{ min-width: 12em; }}")
+    table = table.opt_css(f"{css} #{name} th.gt_stub {{ min-width: 10em; }}")
     # JupyterLab drops styles of a page it has not been told to trust, but for those of an element itself.
     table = table.tab_style(style.text(align="left", weight="normal"), [loc.stub(), loc.source_notes()])
     table = table.tab_style(style.text(align="left", weight="bold"), loc.title())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -16,6 +17,9 @@ from dealgrid.deal import Case, Explanation
 from dealgrid.engine.row import Row
 from dealgrid.inputs import Parameter, display_value
 from dealgrid.problems import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LABEL_WIDTH = 44
 FIGURE_WIDTH = 9
@@ -91,6 +95,43 @@ def show_checks(cases: Iterable[Case], grades: str) -> None:
         table.add_row(case.scenario, Text(case.title), Text(checks_line(case)))
     out.print(table)
     out.print(Text(grades))
+
+
+def show_comparison(
+    head: str, bridge: pd.DataFrame | None, parts: pd.DataFrame, changes: pd.DataFrame, unit: str
+) -> None:
+    """The way from one case to another clause by clause, who gains by each, and what the clauses say.
+
+    `bridge` has step, kind and amount; `parts` a line per clause, all in `unit`; `changes` a line per parameter.
+    """
+    out = console()
+    out.print(Text(head, style="bold"))
+    if bridge is not None:
+        steps = Table(box=None, pad_edge=False, show_header=False)
+        for step in bridge.itertuples():
+            style = "" if step.kind == "clause" else "bold"
+            steps.add_row(
+                Text(str(step.step), style=style), Text(display_value(float(step.amount), unit), justify="right")
+            )
+        out.print(steps)
+    _print_frame(out, parts.loc[:, (parts != 0).any()], unit)
+    out.print()
+    for change in changes.itertuples():
+        out.print(
+            Text(f"{change.clause}: {change.parameter}  {change.before} → {change.after}  ({change.source_after})")
+        )
+
+
+def _print_frame(out: Console, frame: pd.DataFrame, unit: str) -> None:
+    """A frame of figures in one unit, its title above it."""
+    table = Table(title=str(frame.attrs["title"]), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    for column in frame.columns:
+        table.add_column(str(column), justify="right")
+    for label, figures in frame.iterrows():
+        table.add_row(str(label), *(display_value(float(figure), unit) for figure in figures))
+    out.print()
+    out.print(table)
 
 
 def progress(quiet: bool) -> Progress:
