@@ -128,8 +128,8 @@ def _print_frame(out: Console, frame: pd.DataFrame, unit: str) -> None:
     table.add_column("")
     for column in frame.columns:
         table.add_column(str(column), justify="right")
-    for label, figures in frame.iterrows():
-        table.add_row(str(label), *(display_value(float(figure), unit) for figure in figures))
+    for label, figures in zip(frame.index, frame.to_numpy(dtype=float).tolist(), strict=True):
+        table.add_row(str(label), *(display_value(figure, unit) for figure in figures))
     out.print()
     out.print(table)
 
