@@ -108,11 +108,9 @@ def show_comparison(
     out.print(Text(head, style="bold"))
     if bridge is not None:
         steps = Table(box=None, pad_edge=False, show_header=False)
-        for step in bridge.itertuples():
-            style = "" if step.kind == "clause" else "bold"
-            steps.add_row(
-                Text(str(step.step), style=style), Text(display_value(float(step.amount), unit), justify="right")
-            )
+        for name, kind, amount in bridge[["step", "kind", "amount"]].to_numpy().tolist():
+            style = "" if kind == "clause" else "bold"
+            steps.add_row(Text(name, style=style), Text(display_value(amount, unit), justify="right"))
         out.print(steps)
     _print_frame(out, parts.loc[:, (parts != 0).any()], unit)
     out.print()
