@@ -206,6 +206,30 @@ def test_compare_refuses_scenarios_that_do_not_exist() -> None:
     assert "did you mean `new_deal`?" in run.stderr
 
 
+def test_money_that_never_comes_back_is_said_in_words() -> None:
+    nothing = ("--set", "microsoft_cap=0", "--set", "revenue_share_rate=0%", "--rows", "microsoft_irr")
+    actual = ("--pin", "revenue_share_paid=0")  # also of the years with actual payments
+    assert "never repaid" in dealgrid("show", "status_quo", *nothing, *actual).stdout
+    assert json.loads(dealgrid("show", "status_quo", *nothing, *actual, "--format", "json").stdout)["rows"] == {
+        "microsoft_irr": {
+            "label": "Yearly rate of return on Microsoft's investment since 2019",
+            "unit": "fraction",
+            "shape": "once",
+            "value": None,
+        }
+    }
+
+
+def test_explain_shows_the_certificate_of_a_rate_of_return() -> None:
+    assert "Exactly one rate above −100%" in dealgrid("explain", "microsoft_irr", "--depth", "0").stdout
+
+
+def test_quarters_are_readable_where_there_is_no_terminal() -> None:
+    run = dealgrid("show", "new_deal", "--set", "periods_per_year=4", "--rows", "revenue")
+    assert "2040-Q4" in run.stdout
+    assert "…" not in run.stdout
+
+
 def test_an_unknown_command_is_status_2() -> None:
     assert dealgrid("frobnicate").returncode == 2
 

@@ -107,7 +107,7 @@ def explain(
     deal = Deal.load()
     case = _case(deal, scenario or deal.story.present, sets, pins, None if row in deal.parameters else [row], None)
     explanation = case.explain(row, period, depth)
-    show_explanation(explanation, [] if explanation.is_pinned else case.rests_on(row))
+    show_explanation(explanation, case.certificate(row), [] if explanation.is_pinned else case.rests_on(row))
     _exit_on(case)
 
 

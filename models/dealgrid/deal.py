@@ -17,8 +17,10 @@ import numpy as np
 
 from dealgrid.dates import Calendar, serial
 from dealgrid.engine.book import Book, collect, read_sheets
+from dealgrid.engine.irr import Certificate, certificate
 from dealgrid.engine.row import PRIOR, Row
 from dealgrid.engine.run import Fixed, run
+from dealgrid.engine.trace import Name, calls_in
 from dealgrid.inputs import (
     Dated,
     Parameter,
@@ -371,6 +373,14 @@ class Case:
         if name not in self.deal.parameters and not self.deal.row(name).is_once:
             place = len(self.calendar) - 1 if period is None else _place(period, self.calendar)
         return self._explain(name, place, depth, set())
+
+    def certificate(self, name: str) -> Certificate | None:
+        """What is behind a rate of return per period: how many there are, which one and why; None for other rows."""
+        for call in calls_in(self.deal.book.expressions[name]) if name in self.deal.book.rows else ():
+            flow = call.operands[0]
+            if call.operation.name == "irr" and isinstance(flow, Name):
+                return certificate(self.values[flow.name])
+        return None
 
     def rests_on(self, name: str) -> list[Parameter]:
         """Every parameter a row depends on, in any period, in the order of the parameter files."""

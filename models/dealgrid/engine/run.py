@@ -143,7 +143,7 @@ class _Grid:
                     operands = [here[name] for name in row.ingredients]
                     if row.name in self.book.powers:
                         operands = _in_full(operands)
-                    value = np.asarray(row.function(*operands), dtype=float)  # or two flags would add up to True
+                    value = np.asarray(row.function(*operands), dtype=float)  # not flags: True + True is True
                 here[row.name] = value
                 history[row.name].append(value)
             prior = {PRIOR + name: here[name] for name in history}

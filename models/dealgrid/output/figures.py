@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dealgrid.deal import LAYERS, VALUATION_DATE, Case
+from dealgrid.deal import LAYERS, VALUATION_DATE, Case, Deal
 from dealgrid.inputs import display_value
 from dealgrid.output import answer, charts, tables
 
-HEIGHT, SPACE = 260, 15  # of a line chart, and between the names at the ends of its lines, in pixels
+HEIGHT, SPACE, KEY = (
+    260,
+    15,
+    10,
+)  # of a line chart, between the names at the ends of its lines, and before them, in pixels
 COLOURS = "colours"  # key of `frame.attrs`: a colour per line, where lines have one everywhere
 
 
@@ -62,7 +66,7 @@ def totals(cases: Mapping[str, Case], names: Sequence[str], title: str) -> pd.Da
     rows = [deal.row(name) for name in names]
     frame = pd.DataFrame(
         {label: [total(case, row.name) for row in rows] for label, case in cases.items()},
-        index=pd.Index([row.label for row in rows]),
+        index=pd.Index([_label(deal, name) for name in names]),
     )
     units = list(dict.fromkeys(row.unit for row in rows))
     colours = [_holder_colour(_first(cases), name) for name in names]
@@ -124,15 +128,15 @@ def lines(frame: pd.DataFrame, title: str, axis: str) -> charts.Chart:
     }
     tooltip = [{"field": each, "type": "nominal"} for each in ("line", "column", "shown")]
     drawn = {"x": x, "y": y, "color": colour, "tooltip": tooltip}
-    names = {
-        "data": {"name": "ends", "values": _ends(frame, domain)},
-        "mark": {"type": "text", "align": "left", "dx": 6, "color": charts.INK},
-        "encoding": {
-            "x": {"value": charts.WIDTH},
-            "y": {"field": "height", "type": "quantitative", "scale": scale},
-            "text": {"field": "line", "type": "nominal"},
-            "color": colour,
-        },
+    height = {"field": "height", "type": "quantitative", "scale": scale}
+    ends_of_lines = {"data": {"name": "ends", "values": _ends(frame, domain)}}
+    keys = ends_of_lines | {
+        "mark": {"type": "point", "shape": "square", "filled": True, "size": 60, "opacity": 1},
+        "encoding": {"x": {"value": charts.WIDTH + KEY}, "y": height, "color": colour},
+    }
+    names = ends_of_lines | {
+        "mark": {"type": "text", "align": "left", "dx": 2 * KEY, "color": charts.INK},
+        "encoding": {"x": {"value": charts.WIDTH}, "y": height, "text": {"field": "line", "type": "nominal"}},
     }
     return charts.Chart(
         {
@@ -153,6 +157,7 @@ def lines(frame: pd.DataFrame, title: str, axis: str) -> charts.Chart:
                     "mark": {"type": "line", "strokeWidth": 2.5, "point": {"size": 24}},
                     "encoding": drawn,
                 },
+                keys,
                 names,
             ],
         }
@@ -195,6 +200,13 @@ def _changes(case: Case) -> list[tuple[str, str]]:
     said = answer.titles([case])[0].removeprefix(case.title).removeprefix(" with ")
     pairs = [each.partition(" = ") for each in said.split(", ") if each]
     return [(name, value) for name, _, value in pairs]
+
+
+def _label(deal: Deal, name: str) -> str:
+    """The short label a value has in the story, else the row's own."""
+    story = deal.story
+    short = {**story.streams, **story.holders, story.total: "Total"}
+    return short.get(name, deal.row(name).label)
 
 
 def _first(cases: Mapping[str, Case]) -> Case:

@@ -14,17 +14,20 @@ from rich.text import Text
 from rich.tree import Tree
 
 from dealgrid.deal import Case, Explanation
+from dealgrid.engine.irr import Certificate
 from dealgrid.engine.row import Row
 from dealgrid.inputs import Parameter, display_value
+from dealgrid.output.answer import return_text
 from dealgrid.problems import Problem
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LABEL_WIDTH = 44
+UNIT_WIDTH = 8
 FIGURE_WIDTH = 9
 CUTS = {"above": "unfolded above", "deeper": "made of more: ask for it by name, or with a larger --depth"}
-WIDTH_OF_FILES = 200  # where output does not go to a terminal, nothing is cut or wrapped at 80
+WIDTH_OF_FILES = 10_000  # where output does not go to a terminal, nothing is cut or wrapped
 
 
 def console(to_error: bool = False) -> Console:
@@ -52,9 +55,10 @@ def show_rows(case: Case, rows: Collection[Row]) -> None:
     out = console()
     out.print(Text(f"{case.deal.story.title}: {case.title}", style="bold"))
     over_time = [row for row in rows if not row.is_once]
-    for places in _blocks(len(case.calendar), out.width if out.is_terminal else None):
+    label_width = min(LABEL_WIDTH, out.width // 3)
+    for places in _blocks(len(case.calendar), out.width - label_width - UNIT_WIDTH):
         if over_time:
-            out.print(_table_over_time(case, over_time, places))
+            out.print(_table_over_time(case, over_time, places, label_width))
     once = [row for row in rows if row.is_once]
     if once:
         out.print(_table_of_numbers(case, once))
@@ -68,12 +72,19 @@ def checks_line(case: Case) -> str:
     return "CHECKS FAILED: " + ", ".join(case.checks.failed)
 
 
-def show_explanation(explanation: Explanation, parameters: Iterable[Parameter]) -> None:
-    """A figure as a tree of formulas down to what is given, and the sources of every parameter it rests on."""
+def show_explanation(
+    explanation: Explanation, certificate: Certificate | None, parameters: Iterable[Parameter]
+) -> None:
+    """A figure as a tree of formulas down to what is given, and the sources of every parameter it rests on.
+
+    A rate of return comes with its certificate.
+    """
     out = console()
     tree = Tree(_explanation_text(explanation))
     _grow(tree, explanation.parts)
     out.print(tree)
+    if certificate is not None:
+        out.print(Text(f"\n{certificate}"))
     table = Table(title="It rests on", title_justify="left", box=None, pad_edge=False, header_style="bold")
     for heading in ("parameter", "grade", "source"):
         table.add_column(heading, overflow="fold")
@@ -146,15 +157,15 @@ def progress(quiet: bool) -> Progress:
     )
 
 
-def _blocks(periods: int, width: int | None) -> Iterable[range]:
-    """Places of the periods that fit side by side; all of them where there is no width to keep."""
-    fit = periods if width is None else max((width - LABEL_WIDTH) // (FIGURE_WIDTH + 1), 1)
+def _blocks(periods: int, width: int) -> Iterable[range]:
+    """Places of the periods whose figures fit side by side."""
+    fit = max(width // (FIGURE_WIDTH + 1), 1)
     return [range(start, min(start + fit, periods)) for start in range(0, periods, fit)]
 
 
-def _table_over_time(case: Case, rows: Collection[Row], places: range) -> Table:
+def _table_over_time(case: Case, rows: Collection[Row], places: range, label_width: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    table.add_column("", max_width=LABEL_WIDTH, no_wrap=False)
+    table.add_column("", max_width=label_width, no_wrap=False)
     table.add_column("unit", style="dim", no_wrap=True)
     for place in places:
         table.add_column(case.calendar.periods[place], justify="right", no_wrap=True)
@@ -167,9 +178,7 @@ def _table_over_time(case: Case, rows: Collection[Row], places: range) -> Table:
 def _table_of_numbers(case: Case, rows: Collection[Row]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 0))
     for row in rows:
-        table.add_row(
-            Text(row.label), Text(row.unit, style="dim"), display_value(float(case.values[row.name]), row.unit)
-        )
+        table.add_row(Text(row.label), Text(row.unit, style="dim"), Text(return_text(case, row.name), justify="right"))
     return table
 
 
