@@ -33,6 +33,7 @@ from dealgrid.inputs import (
     read_inputs,
 )
 from dealgrid.inputs.dated import NOTHING
+from dealgrid.pins import fix, place_of, refuse_places
 from dealgrid.problems import InputError, Problem, gathered
 from dealgrid.story import Story
 
@@ -249,7 +250,7 @@ class Deal:
             raise InputError(problems)
         given = apply_settings(self.parameters, *layers)
         calendar = _calendar(given)
-        _refuse_places(given_pins, self.book, calendar)
+        refuse_places(given_pins, self.book, calendar)
         return given, calendar, [*self._actuals_until(given[VALUATION_DATE], calendar), *given_pins]
 
     def _actuals_until(self, valuation_date: Setting, calendar: Calendar) -> list[Pin]:
@@ -277,7 +278,7 @@ class Deal:
 
     def fixed(self, pins: Iterable[Pin], calendar: Calendar) -> list[Fixed]:
         """Pins as the engine takes them."""
-        return [fixed for pin in pins for fixed in _fix(pin, self.book.rows[pin.row], calendar)]
+        return [fixed for pin in pins for fixed in fix(pin, self.book.rows[pin.row], calendar)]
 
 
 class Case:
@@ -371,7 +372,7 @@ class Case:
         """
         place = None
         if name not in self.deal.parameters and not self.deal.row(name).is_once:
-            place = len(self.calendar) - 1 if period is None else _place(period, self.calendar)
+            place = len(self.calendar) - 1 if period is None else place_of(period, self.calendar)
         return self._explain(name, place, depth, set())
 
     def certificate(self, name: str) -> Certificate | None:
@@ -481,7 +482,7 @@ class Case:
     def _pin_of(self, row: Row, place: int | None) -> Pin | None:
         found = None
         for pin in self.pins:
-            if pin.row == row.name and any(fixed.period == place for fixed in _fix(pin, row, self.calendar)):
+            if pin.row == row.name and any(fixed.period == place for fixed in fix(pin, row, self.calendar)):
                 found = pin
         return found
 
@@ -511,72 +512,6 @@ def _after(value: Dated, day: float) -> Dated:
         tuple(amount if when > day else 0.0 for when, amount in zip(value.days, value.values, strict=True)),
         value.between,
     )
-
-
-def _fix(pin: Pin, row: Row, calendar: Calendar) -> list[Fixed]:
-    """A pin as the engine takes it; a year's figure in quarters is spread as its row's shape asks."""
-    if row.is_once:
-        return [Fixed(row.name, None, pin.value)]
-    if pin.period is None:
-        return [Fixed(row.name, place, pin.value) for place in range(len(calendar))]
-    if pin.period in calendar.periods:
-        return [Fixed(row.name, calendar.periods.index(pin.period), pin.value)]
-    places = [place for place, name in enumerate(calendar.periods) if name.startswith(pin.period + "-")]
-    if row.shape == "balance":
-        return [Fixed(row.name, places[-1], pin.value)]
-    if row.shape == "flow":
-        lengths = [(calendar.ends[place] - calendar.starts[place]).days + 1 for place in places]
-        return [
-            Fixed(row.name, place, pin.value * length / sum(lengths))
-            for place, length in zip(places, lengths, strict=True)
-        ]
-    return [Fixed(row.name, place, pin.value) for place in places]
-
-
-def _refuse_places(pins: Iterable[Pin], book: Book, calendar: Calendar) -> None:
-    """Pins given by a person must stand in a period the case has."""
-    problems = []
-    for pin in pins:
-        if pin.period is None:
-            continue
-        if book.rows[pin.row].is_once:
-            problems.append(
-                Problem(
-                    pin.where,
-                    f"{pin.row}@{pin.period}: the row has one number per case",
-                    f"{pin.row}=VALUE",
-                    "leave the period out",
-                    pin.line,
-                )
-            )
-        elif pin.period not in calendar.periods and not any(
-            name.startswith(pin.period + "-") for name in calendar.periods
-        ):
-            problems.append(_no_period(pin.where, f"{pin.row}@{pin.period}", calendar, pin.line))
-    if problems:
-        raise InputError(problems)
-
-
-def _no_period(where: str, what: str, calendar: Calendar, line: int | None = None) -> Problem:
-    advice = (
-        "name a year, or set periods_per_year to 4"
-        if calendar.periods_per_year == 1
-        else "name a year or a quarter of the calendar"
-    )
-    return Problem(
-        where,
-        f"{what}: there is no such period",
-        f"a period from {calendar.periods[0]} to {calendar.periods[-1]}",
-        advice,
-        line,
-    )
-
-
-def _place(period: str, calendar: Calendar) -> int:
-    try:
-        return calendar.index(period)
-    except ValueError:
-        raise InputError(_no_period("period", repr(period), calendar)) from None
 
 
 def _find_root(package: ModuleType) -> Path:

@@ -22,6 +22,7 @@ FLOORS = [
     ["runs", "explore"],
     ["output", "analysis"],
     ["deal"],
+    ["pins"],
     ["inputs", "engine"],
     ["problems", "dates", "story"],
 ]

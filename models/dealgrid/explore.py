@@ -1,0 +1,592 @@
+"""The explorer: the negotiated terms as sliders and pickers, and what two scenarios give under them, live.
+
+`figures` computes what is shown and knows no widget; `page` draws it as HTML; `Explorer` ties both to controls.
+docs/decisions/0007-explorer.md
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import html
+import itertools
+import math
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import pandas as pd
+
+from dealgrid.analysis.compare import CLAUSE, compare_cases
+from dealgrid.dates import date_of, date_text, serial
+from dealgrid.deal import FIRST_YEAR, STRUCTURAL, VALUATION_DATE, Case, Deal
+from dealgrid.inputs import UNITS, Dated, Parameter, Setting, display_value, format_value, read_scenarios, save_scenario
+from dealgrid.inputs.dated import STEP
+from dealgrid.inputs.files import STEM
+from dealgrid.output import answer, charts, tables
+from dealgrid.problems import DealgridError, InputError, Problem, gathered
+
+MOST_STEPS, FEWEST_STEPS = 20_000, 100  # of a slider
+DIGITS = 10  # of a slider's position: what float arithmetic adds beyond them is no one's wish
+PERCENT = 100
+FONT = f"font-family: {charts.FONT}; color: {charts.INK}"
+NAMES, PLOT, FIGURES = 190, 380, 80  # widths in a picture, in pixels
+LINE, BAR = 19, 13  # height of a line of a picture, and of the bar in it
+TALL = 130  # height of the bars over periods
+COUNT = itertools.count(1)
+
+
+# --- what is shown ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Two cases and what the explorer shows of them, as frames at full precision.
+
+    `cash` and `binds` hold a frame per case, that of `against` first. `bridge` leads from `against` to the scenario,
+    and is None, with the reason in `problems`, where the two cannot be compared step by step.
+    """
+
+    cases: tuple[Case, Case]  # against, then the scenario with its settings
+    values: pd.DataFrame
+    returns: pd.DataFrame
+    bridge: pd.DataFrame | None
+    cash: tuple[pd.DataFrame, pd.DataFrame]
+    binds: tuple[pd.DataFrame, pd.DataFrame]
+    problems: tuple[Problem, ...]
+
+
+def figures(deal: Deal, scenario: str, against: str, settings: Mapping[str, object]) -> Figures:
+    """The figures of a scenario with settings on top of it, beside another scenario as it stands.
+
+    InputError with everything that is wrong with the settings; ModelError where a row is no number.
+    """
+    first, second = cases = (deal.case(against), deal.case(scenario, settings))
+    problems: list[Problem] = []
+    bridge = None
+    with gathered(problems):
+        bridge = compare_cases(first, second).bridge()
+    return Figures(
+        cases, tables.values_by_holder(cases), tables.returns(cases), bridge,
+        (tables.cash_flows(first), tables.cash_flows(second)),
+        (tables.clauses_binding(first), tables.clauses_binding(second)), tuple(problems),
+    )  # fmt: skip
+
+
+def terms(deal: Deal) -> dict[str, list[Parameter]]:
+    """The negotiated terms by clause of the deal's story, in the order of the parameter files.
+
+    Left out: what must add to 1 with others, and payments or lines by date, which no one slider can move.
+    """
+    label_of = {name: label for label, names in deal.story.clauses.items() for name in names}
+    found: dict[str, list[Parameter]] = {label: [] for label in deal.story.clauses}
+    for parameter in deal.parameters.values():
+        label = label_of.get(parameter.name) or label_of.get(parameter.sheet)
+        is_one = not parameter.adds_to_one and (not parameter.is_dated or parameter.between == STEP)
+        if label and is_one and parameter.name not in STRUCTURAL:
+            found[label].append(parameter)
+    return {label: parameters for label, parameters in found.items() if parameters}
+
+
+def level(value: Setting) -> float:
+    """Where a value by date ends; a single value as it is."""
+    return value.values[-1] if isinstance(value, Dated) else float(value)
+
+
+def with_level(value: Setting, end: str, parameter: Parameter, first_day: float, valued: float) -> str:
+    """A value by date with another level at its end, as people write it; nothing before the valuation date changes.
+
+    The last entry gets the new level; where it is before the valuation date, the level begins on that.
+    """
+    dated = value if isinstance(value, Dated) else Dated((first_day,), (float(value),))
+    entries = [(day, format_value(each, parameter.unit)) for day, each in zip(dated.days, dated.values, strict=True)]
+    entries = [*entries[:-1], (entries[-1][0], end)] if entries[-1][0] > valued else [*entries, (valued, end)]
+    by_day = dict(entries)
+    return "{" + ", ".join(f"{date_text(day).removesuffix('-01-01')}: {each}" for day, each in by_day.items()) + "}"
+
+
+# --- how it is drawn --------------------------------------------------------------------------------------------------
+
+
+def page(shown: Figures) -> dict[str, str]:
+    """What is shown as HTML, by the heading it goes under; the same figures always give the same text."""
+    names, colours = _names(shown.cases), _colours(shown.cases)
+    values, returns = (_renamed(frame, names) for frame in (shown.values, shown.returns))
+    rows = [
+        _Bar(str(label) if place == 0 else "", 0.0, float(line.iloc[place]), colours[place])
+        for label, line in values.drop(index="Total").iterrows()
+        for place in range(2)
+    ]
+    return {
+        "Value": _legend(names, colours) + _bars(rows) + _table(values) + _table(returns),
+        "Bridge": _bridge(shown, colours),
+        "Cash": _cash(shown, names, colours),
+        "What binds when": _binds(shown, names, colours),
+        "Caption": f'<p style="{FONT}; font-size: 11px">{html.escape(answer.caption(shown.cases))}</p>',
+    }
+
+
+@dataclass(frozen=True)
+class _Bar:
+    label: str
+    start: float
+    end: float
+    fill: str
+    figure: float | None = None  # the bar's end where it is not another
+
+
+def _names(cases: Sequence[Case]) -> list[str]:
+    """The scenarios' titles, with how many terms are moved; which, the caption says."""
+    moved = len(cases[1].settings)
+    second = cases[1].title + (f", {moved} term{'s' if moved > 1 else ''} moved" if moved else "")
+    return [cases[0].title, second if second != cases[0].title else f"{second} (2)"]
+
+
+def _colours(cases: Sequence[Case]) -> list[str]:
+    known = charts.scenario_colours(cases[0].deal)
+    spare = charts.OTHERS[0]
+    first, second = (known.get(case.scenario, spare) for case in cases)
+    return [first, second if second != first else next(each for each in charts.OTHERS if each != first)]
+
+
+def _renamed(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    return frame.rename(columns=dict(zip([name for name in frame if name not in ABOUT], names, strict=False)))
+
+
+ABOUT = (tables.UNIT, tables.DIFFERENCE)
+
+
+def _bridge(shown: Figures, colours: Sequence[str]) -> str:
+    if shown.bridge is None:
+        return _said(shown.problems)
+    ends = iter(colours)
+    rows = []
+    for step, kind, amount, before, after in shown.bridge.to_numpy(dtype=object).tolist():
+        gain = charts.FAINT if amount >= 0 else "none"  # a loss is an empty bar, in grey too
+        rows.append(_Bar(step, before, after, gain if kind == CLAUSE else next(ends), amount))
+    return _heading(shown.bridge.attrs["title"] + ", US$ bn; full bars add, empty ones take away") + _bars(rows)
+
+
+def _cash(shown: Figures, names: Sequence[str], colours: Sequence[str]) -> str:
+    both = pd.DataFrame({place: frame.loc["Total"] for place, frame in enumerate(shown.cash)}).fillna(0.0)
+    title = _heading(f"{answer.center_name(shown.cases[0].deal)}'s cash by period, US$ bn, undiscounted")
+    drawn = [_table(frame, names[place]) for place, frame in enumerate(shown.cash)]
+    return title + _legend(names, colours) + _columns(both, colours) + "".join(drawn)
+
+
+def _binds(shown: Figures, names: Sequence[str], colours: Sequence[str]) -> str:
+    """A line per clause and a cell per period, its upper half the first case, its lower the second."""
+    frames = shown.binds
+    head = "".join(
+        f'<th style="font-weight: normal; padding: 0 1px">{html.escape(str(name))}</th>' for name in frames[1]
+    )
+    lines = []
+    for label in frames[1].index:
+        cells = ""
+        for period in frames[1].columns:
+            halves = [
+                colour if period in frame and frame.loc[label, period] > 0 else charts.EMPTY
+                for frame, colour in zip(frames, colours, strict=True)
+            ]
+            halved = "".join(f'<div style="height: 8px; background: {half}"></div>' for half in halves)
+            cells += f'<td style="padding: 1px">{halved}</td>'
+        name = html.escape(str(label).removesuffix(" binds"))
+        lines.append(f'<tr><td style="text-align: left; padding-right: 8px">{name}</td>{cells}</tr>')
+    table = f'<table style="{FONT}; font-size: 11px; border-collapse: collapse; line-height: 1.3">'
+    return _heading("Filled in the periods in which the clause binds") + _legend(names, colours) + (
+        f"{table}<tr><th></th>{head}</tr>{''.join(lines)}</table>"
+    )  # fmt: skip
+
+
+def _bars(rows: Sequence[_Bar]) -> str:
+    """Bars from left to right on one scale, a line each, with the name before and the figure behind it."""
+    ends = [0.0, *(each for row in rows for each in (row.start, row.end))]
+    low, span = min(ends), max(ends) - min(ends) or 1.0
+    parts = []
+    for place, row in enumerate(rows):
+        top = place * LINE + 2
+        left, right = (NAMES + PLOT * (each - low) / span for each in sorted((row.start, row.end)))
+        figure = display_value(row.end if row.figure is None else row.figure, answer.AMOUNT)
+        stroke = charts.FAINT if row.fill == "none" else row.fill
+        parts.append(_text(0, top + BAR - 2, row.label))
+        parts.append(_rect(left, top, max(right - left, 0.5), BAR, row.fill, stroke))
+        parts.append(_text(right + 4, top + BAR - 2, figure))
+    zero = NAMES - PLOT * low / span
+    parts.append(_rect(zero, 0, 0.5, len(rows) * LINE, charts.FAINT, "none"))
+    return _svg(NAMES + PLOT + FIGURES, len(rows) * LINE + 2, parts)
+
+
+def _columns(both: pd.DataFrame, colours: Sequence[str]) -> str:
+    """Two bars per period; those that dwarf all others are cut, with their figure."""
+    values = both.to_numpy(dtype=float)
+    largest = np.sort(np.abs(values).max(axis=1, initial=0.0))
+    is_cut = len(largest) > 1 and largest[-1] > charts.CUT * largest[-2] > 0
+    limit = float(largest[-2] if is_cut else largest[-1] if len(largest) else 0.0) or 1.0
+    low, high = float(np.clip(values.min(initial=0.0), -limit, 0)), float(np.clip(values.max(initial=0.0), 0, limit))
+    wide, scale = (NAMES + PLOT + FIGURES) / max(len(both), 1), TALL / (high - low or 1.0)
+    parts = []
+    for at, period in enumerate(both.index):
+        parts.append(_text(at * wide + wide / 2, TALL + 34, str(period), "middle"))
+        for place, value in enumerate(values[at]):
+            drawn = float(np.clip(value, -limit, limit))
+            left, top = at * wide + (0.08 + 0.42 * place) * wide, 16 + (high - max(drawn, 0)) * scale
+            parts.append(_rect(left, top, 0.4 * wide, abs(drawn) * scale, colours[place], "none"))
+            if abs(value) > limit or (not is_cut and abs(value) == largest[-1]):
+                parts.append(_text(left, top - 3, display_value(value, answer.AMOUNT)))
+    parts.append(_rect(0, 16 + high * scale, len(both) * wide, 0.5, charts.FAINT, "none"))
+    note = _heading("Bars beyond the picture are cut, with their figure.") if is_cut else ""
+    return _svg(NAMES + PLOT + FIGURES, TALL + 40, parts) + note
+
+
+def _svg(width: float, height: float, parts: Sequence[str]) -> str:
+    size = f'viewBox="0 0 {width:.0f} {height:.0f}" style="width: {width:.0f}px; max-width: 100%"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size}>{"".join(parts)}</svg>'
+
+
+def _rect(x: float, y: float, width: float, height: float, fill: str, stroke: str) -> str:
+    size = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+    return f'<rect {size} fill="{fill}" stroke="{stroke}"/>'
+
+
+def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
+    style = f'font-size="11" font-family="{charts.FONT}" fill="{charts.INK}" text-anchor="{anchor}"'
+    return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{html.escape(text)}</text>' if text else ""
+
+
+def _heading(text: str) -> str:
+    return f'<div style="{FONT}; font-size: 12px; line-height: 1.4">{html.escape(text)}</div>'
+
+
+def _legend(names: Sequence[str], colours: Sequence[str]) -> str:
+    keys = zip(names, colours, strict=True)
+    marks = [f'<span style="color: {colour}">■</span> {html.escape(name)}' for name, colour in keys]
+    return f'<div style="{FONT}; font-size: 12px; line-height: 1.6">{"&emsp;".join(marks)}</div>'
+
+
+def _table(frame: pd.DataFrame, title: str = "") -> str:
+    """A table of the house as plain HTML: the shared one takes a tenth of a second, too long for a slider."""
+    text = tables.formatted(frame)
+    totals = frame.attrs.get("totals", ())
+    cell = "padding: 1px 7px; text-align: right; white-space: nowrap"
+    head = "".join(f'<th style="{cell}">{html.escape(str(column))}</th>' for column in text.columns)
+    lines = []
+    for label, line in zip(text.index, text.to_numpy(dtype=object), strict=True):
+        weight = "; font-weight: bold; border-top: 1px solid" if label in totals else ""
+        figures = "".join(f'<td style="{cell}">{html.escape(str(each))}</td>' for each in line)
+        lines.append(
+            f'<tr style="background: none{weight}"><td style="text-align: left">{html.escape(str(label))}</td>'
+            f"{figures}</tr>"
+        )
+    style = f"{FONT}; font-size: 12px; line-height: 1.4; border-collapse: collapse; margin: 6px 0"
+    named = _heading(f"{title}: {frame.attrs['title']}" if title else frame.attrs["title"])
+    body = f'<table style="{style}"><tr style="border-bottom: 1px solid"><th></th>{head}</tr>{"".join(lines)}</table>'
+    return f'{named}<div style="overflow-x: auto">{body}</div>'
+
+
+def _said(problems: Sequence[Problem]) -> str:
+    """Problems as text; nothing for none."""
+    text = "\n".join(str(problem) for problem in problems)
+    return f'<pre role="alert" style="white-space: pre-wrap; margin: 4px 0">{html.escape(text)}</pre>' if text else ""
+
+
+# --- the controls -----------------------------------------------------------------------------------------------------
+
+
+class Term:
+    """One negotiated term: its control, made from what the parameter file says of it.
+
+    `control` is a slider, a box for numbers, a date picker or a checkbox; `endless` the checkbox beside it for
+    `never` or `no limit`, where the range allows that. Shares are moved in per cent, values by date at their end.
+    """
+
+    def __init__(self, deal: Deal, parameter: Parameter) -> None:
+        self.parameter = parameter
+        self._unit = UNITS[parameter.unit]
+        self._scale = PERCENT if self._unit.suffix == "%" else 1
+        self._is_endless = math.isinf(parameter.high) and bool(self._unit.endless)
+        self._spare = _spare(deal, parameter)
+        self._given: Setting = parameter.value
+        self._first_day = self._valued = 0.0
+        self._start: tuple[object, bool] = (None, False)
+        self.control = self._made()
+        self.control.tooltip = f"{parameter.name}: {parameter.source}"
+        self.endless: Any = None
+        if self._is_endless:
+            self.endless = ipywidgets.Checkbox(description=self._unit.endless, indent=False)
+            self.endless.layout.width = "90px"
+        shown = f"{parameter.label}{' (level at the end)' if parameter.is_dated else ''}{self._unit_shown()}"
+        title = html.escape(f"{parameter.name}: {parameter.source} (grade {parameter.grade})", quote=True)
+        self.label = ipywidgets.HTML(
+            f'<div title="{title}" style="line-height: 1.2; white-space: normal">{html.escape(shown)}</div>'
+        )
+        controls = [self.control, *([self.endless] if self._is_endless else [])]
+        self.widget = ipywidgets.VBox([self.label, ipywidgets.HBox(controls)])
+
+    def reset(self, given: Setting, first_day: float, valued: float) -> None:
+        """Stand where the scenario does: `given` is its value, the days those its calendar and valuation begin on."""
+        self._given, self._first_day, self._valued = given, first_day, valued
+        value = level(given)
+        if self.endless is not None:
+            self.endless.value = math.isinf(value)
+            self.control.disabled = math.isinf(value)
+        self._put(self._spare if math.isinf(value) else value)
+        self._start = self._place
+
+    @property
+    def text(self) -> str | None:
+        """The value as people write it; None where it is the scenario's."""
+        if self._place == self._start:
+            return None
+        end = self._end()
+        if not self.parameter.is_dated:
+            return end
+        return with_level(self._given, end, self.parameter, self._first_day, self._valued)
+
+    def observe(self, changed: Callable[[Any], None]) -> None:
+        """Call `changed` whenever a person moves the term."""
+        self.control.observe(changed, "value")
+        if self.endless is not None:
+            self.endless.observe(changed, "value")
+
+    @property
+    def _place(self) -> tuple[object, bool]:
+        if self.endless is not None and self.endless.value:
+            return None, True
+        return self.control.value, False
+
+    def _end(self) -> str:
+        value, is_endless = self._place
+        if is_endless:
+            return self._unit.endless
+        if self._unit.kind == "flag":
+            return "yes" if value else "no"
+        if self._unit.kind == "date":
+            return value.isoformat() if isinstance(value, dt.date) else ""
+        number = f"{value:.{DIGITS}g}"
+        return f"{number}%" if self._scale == PERCENT else format_value(float(number), self.parameter.unit)
+
+    def _unit_shown(self) -> str:
+        if self._unit.kind in ("flag", "date", "number"):
+            return ""
+        return ", " + self._unit.name.replace("fraction", "%")
+
+    def _made(self) -> Any:
+        low, high = self.parameter.low, self.parameter.high
+        if self._unit.kind == "flag":
+            return ipywidgets.Checkbox(description="yes", indent=False)
+        if self._unit.kind == "date":
+            last = None if math.isinf(high) else date_of(high)
+            return ipywidgets.DatePicker(min=date_of(low), max=last)
+        if math.isinf(high):
+            return ipywidgets.FloatText(layout=ipywidgets.Layout(width="140px"))
+        return ipywidgets.FloatSlider(min=self._shown(low), max=self._shown(high))
+
+    def _put(self, value: float) -> None:
+        if self._unit.kind == "flag":
+            self.control.value = bool(value)
+        elif self._unit.kind == "date":
+            self.control.value = date_of(value)
+        else:
+            position = self._shown(value)
+            if hasattr(self.control, "min"):
+                low, high = self.control.min, self.control.max
+                self.control.step = 1.0 if self._unit.whole else _step(low, high, position)
+                self.control.readout_format = f",.{max(map(_decimals, (self.control.step, position)))}f"
+            self.control.value = position
+
+    def _shown(self, value: float) -> float:
+        return float(f"{value * self._scale:.{DIGITS}g}")
+
+
+def _spare(deal: Deal, parameter: Parameter) -> float:
+    """Where a control stands that has just left `never`: a finite value of base or scenario, else the lowest."""
+    others = (scenario.set[parameter.name] for scenario in deal.scenarios.values() if parameter.name in scenario.set)
+    finite = (level(each) for each in (parameter.value, *others) if not math.isinf(level(each)))
+    return next(finite, parameter.low)
+
+
+def _step(low: float, high: float, value: float) -> float:
+    """The widest of 1, 2, 5, 10, 20… that makes a hundred steps at least, one of which is the value."""
+    span = high - low or 1.0
+    power = math.floor(math.log10(span / FEWEST_STEPS))
+    sizes = [digit * 10.0**each for each in range(power, power - 4, -1) for digit in (5, 2, 1)]
+    fitting = [size for size in sizes if span / MOST_STEPS <= size <= span / FEWEST_STEPS]
+    exact = (
+        size
+        for size in fitting
+        if all(math.isclose(each / size, round(each / size), abs_tol=1e-6) for each in (low, value))
+    )
+    return float(f"{next(exact, fitting[-1]):.{DIGITS}g}")
+
+
+def _decimals(number: float) -> int:
+    return max(0, -int(Decimal(f"{number:.{DIGITS}g}").normalize().as_tuple().exponent))
+
+
+# --- both together ----------------------------------------------------------------------------------------------------
+
+
+class Explorer:
+    """The explorer of a deal; the value of a notebook's cell.
+
+    `pickers` are the two scenarios, `terms` the controls by parameter, `views` what is drawn by heading, `message`
+    what is wrong; `name`, `title`, `why` and the button `save` write a scenario. `shown` are the figures in view,
+    None where the settings cannot be used. `widget` is all of it, to be put into other boxes.
+    """
+
+    def __init__(self, deal: Deal, scenario: str, against: str) -> None:
+        self.deal = deal
+        self.shown: Figures | None = None
+        self._is_moving = False
+        self._saved: set[str] = set()
+        for each in (scenario, against):
+            deal.scenario(each)
+        names = list(dict.fromkeys([*deal.scenarios, scenario, against]))
+        self.scenario = ipywidgets.Dropdown(options=self._options(names), value=scenario, description="Scenario")
+        self.against = ipywidgets.Dropdown(options=self._options(names), value=against, description="Beside")
+        grouped = {label: [Term(deal, each) for each in some] for label, some in terms(deal).items()}
+        self.terms = {term.parameter.name: term for some in grouped.values() for term in some}
+        self.reset = ipywidgets.Button(description="Reset", tooltip="All terms as the scenario has them")
+        self.message = ipywidgets.HTML()
+        self.views = {heading: ipywidgets.HTML() for heading in HEADINGS}
+        self.command = ipywidgets.HTML()
+        self.name = ipywidgets.Text(description="Name", placeholder="lowercase_with_underscores")
+        self.title = ipywidgets.Text(description="Title")
+        self.why = ipywidgets.Textarea(description="Why", placeholder="why these terms, and where they come from")
+        self.save = ipywidgets.Button(description="Save as scenario")
+        self.saved = ipywidgets.HTML()
+        self.widget = self._laid_out(grouped)
+        self._wire()
+        self._restart()
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The terms that stand otherwise than in the scenario, as people write them."""
+        texts = {name: term.text for name, term in self.terms.items()}
+        return {name: text for name, text in texts.items() if text is not None}
+
+    def __repr__(self) -> str:
+        return f"Explorer: {self.deal.scenario(self.scenario.value).title} beside {self.against.label}"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        bundle: dict[str, Any] = self.widget._repr_mimebundle_()
+        still = "".join(f"{self.views[heading].value}" for heading in HEADINGS)  # for a page without a kernel
+        return bundle | {"text/plain": repr(self), "text/html": still or self.message.value}
+
+    def _options(self, names: Sequence[str]) -> list[tuple[str, str]]:
+        titles = [self.deal.scenario(name).title for name in names]
+        return [
+            (title if titles.count(title) == 1 else f"{title} ({name})", name)
+            for title, name in zip(titles, names, strict=True)
+        ]
+
+    def _laid_out(self, grouped: Mapping[str, Sequence[Term]]) -> Any:
+        groups = ipywidgets.Accordion([ipywidgets.VBox([term.widget for term in some]) for some in grouped.values()])
+        for place, label in enumerate(grouped):
+            groups.set_title(place, label)
+        groups.selected_index = 0
+        saving = ipywidgets.Accordion([ipywidgets.VBox([self.name, self.title, self.why, self.save, self.saved])])
+        saving.set_title(0, "Save as scenario")
+        saving.selected_index = None
+        value, *others = HEADINGS[:-1]
+        tabs = ipywidgets.Tab([self.views[heading] for heading in others])
+        for place, heading in enumerate(others):
+            tabs.set_title(place, heading)
+        narrow, wide = ipywidgets.Layout(width="400px", flex="0 0 auto"), ipywidgets.Layout(flex="1 1 0", min_width="0")
+        left = ipywidgets.VBox([self.scenario, self.against, self.reset, groups, saving], layout=narrow)
+        right = ipywidgets.VBox(
+            [self.message, self.views[value], tabs, self.command, self.views[HEADINGS[-1]]], layout=wide
+        )
+        # Counted, not drawn by chance: the stored notebook is compared with a fresh run.
+        return ipywidgets.HBox([left, right], model_id=f"explorer-{next(COUNT)}")
+
+    def _wire(self) -> None:
+        self.scenario.observe(lambda _: self._restart(), "value")
+        self.against.observe(lambda _: self._draw(), "value")
+        self.reset.on_click(lambda _: self._restart())
+        self.save.on_click(lambda _: self._save())
+        for term in self.terms.values():
+            term.observe(functools.partial(self._moved, term))
+
+    def _moved(self, term: Term, change: object) -> None:
+        if term.endless is not None:
+            term.control.disabled = term.endless.value
+        self._draw()
+
+    def _restart(self) -> None:
+        """All terms as the scenario has them."""
+        case = self.deal.case(self.scenario.value)
+        valued, first = (float(case.given[name]) for name in (VALUATION_DATE, FIRST_YEAR))  # type: ignore[arg-type]
+        self._is_moving = True
+        try:
+            for name, term in self.terms.items():
+                term.reset(case.given[name], serial(dt.date(int(first), 1, 1)), valued)
+        finally:
+            self._is_moving = False
+        self._draw()
+
+    def _draw(self) -> None:
+        """Show the figures of the terms as they stand, or what is wrong with them; never figures of other terms."""
+        if self._is_moving:
+            return
+        settings = self.settings
+        sets = "".join(f" --set {shlex.quote(f'{name}={text}')}" for name, text in settings.items())
+        try:
+            self.shown = figures(self.deal, self.scenario.value, self.against.value, settings)
+            drawn, self.message.value = page(self.shown), ""
+        except DealgridError as error:
+            self.shown, drawn, self.message.value = None, dict.fromkeys(HEADINGS, ""), _said(error.problems)
+        for heading, view in self.views.items():
+            view.value = drawn[heading]
+        command = f"dealgrid show {shlex.quote(self.scenario.value)}{sets}"
+        self.command.value = f'<code style="white-space: pre-wrap">{html.escape(command)}</code>'
+
+    def _save(self) -> None:
+        """Write the terms as a scenario that can then be picked; say what is wrong where they cannot be."""
+        name = self.name.value.strip()
+        try:
+            self._refuse_name(name)
+            self.deal.case(self.scenario.value, self.settings)
+            folder = self.deal.root / "params" / "scenarios"
+            settings = {**self.deal.scenario(self.scenario.value).set, **self.settings}
+            save_scenario(folder / f"{name}.yaml", self.title.value, self.why.value, settings, self.deal.parameters)
+            self._saved.add(name)
+            self.deal.scenarios[name] = read_scenarios(folder, self.deal.parameters)[name]
+        except DealgridError as error:
+            self.saved.value = _said(error.problems)
+            return
+        self.saved.value = _heading(f"Saved as params/scenarios/{name}.yaml.")
+        self._is_moving = True  # the pickers keep their scenarios while their lists grow
+        try:
+            for picker in (self.scenario, self.against):
+                kept, names = picker.value, [each for _, each in picker.options]
+                with picker.hold_trait_notifications():
+                    picker.options = self._options(list(dict.fromkeys([*names, name])))
+                    picker.value = kept
+        finally:
+            self._is_moving = False
+
+    def _refuse_name(self, name: str) -> None:
+        path = self.deal.root / "params" / "scenarios" / f"{name}.yaml"
+        if not STEM.fullmatch(name):
+            what, expected = f"{name!r} cannot name a scenario", "lowercase letters, digits, underscores and hyphens"
+        elif name not in self._saved and (name in self.deal.scenarios or path.exists()):
+            what, expected = f"there is a scenario {name!r} already", "a new name"
+        else:
+            return
+        raise InputError(Problem("Save as scenario", what, expected, "choose another name"))
+
+
+HEADINGS = ("Value", "Bridge", "Cash", "What binds when", "Caption")
+
+
+def explorer(deal: Deal, scenario: str | None = None, against: str | None = None) -> Explorer:
+    """The explorer of a deal, begun at a scenario beside another; without names, those of the story's question.
+
+    InputError where one is not a scenario.
+    """
+    return Explorer(deal, scenario or deal.story.proposal, against or deal.story.present)
