@@ -38,9 +38,14 @@ def years_without_access(period_end, last_access_date, days_in_period, access_fr
     )
 
 
-def replaced_fraction(years_without_access, replacement_years):
+def head_start_years(last_access_date, access_end, preparation_years):
+    """Years of replacement done before access ends; none where AGI ends it unannounced. [years, once]"""
+    return np.where(last_access_date >= access_end, preparation_years, 0)
+
+
+def replaced_fraction(years_without_access, head_start_years, replacement_years):
     """Part of the lost models that others have replaced. [fraction, rate]"""
-    return np.minimum(years_without_access / replacement_years, 1)
+    return np.minimum((years_without_access + head_start_years) / replacement_years, 1)
 
 
 def lost_fraction(access_fraction, replaced_fraction):

@@ -37,9 +37,19 @@ def yearly_raising_limit(
     )
 
 
-def raised(funding_need, yearly_raising_limit, period_years):
+def raising_limit(prior_raising_room_left, is_year_start, yearly_raising_limit, period_years):
+    """What can be raised in the period, with what is left of the year so far. [US$ bn, flow]"""
+    return prior_raising_room_left * (1 - is_year_start) + yearly_raising_limit * period_years
+
+
+def raised(funding_need, raising_limit):
     """Money raised in new rounds. [US$ bn, flow]"""
-    return np.minimum(funding_need, yearly_raising_limit * period_years)
+    return np.minimum(funding_need, raising_limit)
+
+
+def raising_room_left(raising_limit, raised):
+    """What could still be raised in the year. [US$ bn, balance]"""
+    return np.maximum(raising_limit - raised, 0)
 
 
 def funding_shortfall(funding_need, raised):

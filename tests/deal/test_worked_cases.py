@@ -170,15 +170,30 @@ def test_conversion_inside_a_year_divides_its_cash_by_days(deal: Deal) -> None:
 
 
 def test_access_ends_with_its_last_day_and_models_are_replaced_over_the_years(deal: Deal) -> None:
-    case = deal.case(
-        "status_quo", set={"access_end": "2029-12-31", "replacement_years": 2, "models_exclusivity_end": "never"}
-    )
+    settings = {"access_end": "2029-12-31", "replacement_years": 2, "preparation_years": 0}
+    case = deal.case("status_quo", set=settings | {"models_exclusivity_end": "never"})
     assert list(case["has_access"][10:12]) == [1, 0]
     assert case["lost_fraction"][10] == 0
     # 2030 and 2031 lie, in their middle, half a year and one and a half without access
     assert case["lost_fraction"][11:14] == pytest.approx([0.75, 0.25, 0], rel=NUMPY)
     lost = case["azure_openai_demand"][11] * 0.8 * 0.75 * 0.45 + case["copilot_demand"][11] * 0.5 * 0.75 * 0.5
     assert case["profit_lost_to_access"][11] == pytest.approx(lost, rel=NUMPY)  # × dependence × lost × margin
+
+
+def test_a_known_end_of_access_is_prepared_and_an_end_by_agi_is_not(deal: Deal) -> None:
+    settings = {"replacement_years": 2, "preparation_years": 1}
+    known = deal.case("status_quo", set=settings | {"access_end": "2029-12-31"})
+    by_agi = deal.case("status_quo", set=settings | {"agi_date": "2029-12-31"})
+    assert known["lost_fraction"][11] == pytest.approx(0.25, rel=NUMPY)  # half a year and one of two are behind
+    assert by_agi["lost_fraction"][11] == pytest.approx(0.75, rel=NUMPY)
+
+
+def test_room_to_raise_is_kept_within_the_year_and_no_longer(deal: Deal) -> None:
+    quarters = {"periods_per_year": 4, "raising_limit_capped": 40}
+    case = deal.case("status_quo", set=quarters, pins={"funding_need": 0.0, "funding_need@2027-Q4": 40.0})
+    assert case["raised"][35] == pytest.approx(40, rel=NUMPY)  # all of 2027's room
+    case = deal.case("status_quo", set=quarters, pins={"funding_need": 0.0, "funding_need@2028-Q1": 40.0})
+    assert case["raised"][36] == pytest.approx(40 * 91 / 366, rel=NUMPY)  # nothing of 2027's is left
 
 
 def test_a_block_keeps_the_cap_hands_notes_back_with_interest_and_lowers_the_limit(deal: Deal) -> None:
