@@ -136,7 +136,7 @@ def lines(frame: pd.DataFrame, title: str, axis: str) -> charts.Chart:
     }
     names = ends_of_lines | {
         "mark": {"type": "text", "align": "left", "dx": 2 * KEY, "color": charts.INK},
-        "encoding": {"x": {"value": charts.WIDTH}, "y": height, "text": {"field": "line", "type": "nominal"}},
+        "encoding": {"x": {"value": charts.WIDTH}, "y": height, "text": {"field": "name", "type": "nominal"}},
     }
     return charts.Chart(
         {
@@ -165,16 +165,21 @@ def lines(frame: pd.DataFrame, title: str, axis: str) -> charts.Chart:
 
 
 def _ends(frame: pd.DataFrame, domain: Sequence[float]) -> list[dict[str, Any]]:
-    """Where the lines' names stand: at their ends, moved apart where they would overlap."""
+    """Where the names of lines stand, cut at a comma: at their ends, moved apart where they would overlap."""
     space = (domain[1] - domain[0]) * SPACE / HEIGHT
     last = frame.iloc[:, -1].sort_values(kind="stable")
+    short = [str(line).partition(",")[0] for line in last.index]
+    names = short if len(set(short)) == len(short) else list(last.index)
     heights: list[float] = []
     for value in last:
         heights.append(max(float(value), heights[-1] + space) if heights else float(value))
     over = max(heights[-1] - domain[1], 0.0)
     for place in reversed(range(len(heights))):  # what was pushed out at the top goes back down
         heights[place] = min(heights[place], domain[1] - (len(heights) - 1 - place) * space) if over else heights[place]
-    return [{"line": line, "height": height} for line, height in zip(last.index, heights, strict=True)]
+    return [
+        {"line": line, "name": name, "height": height}
+        for line, name, height in zip(last.index, names, heights, strict=True)
+    ]
 
 
 def _about(cases: Mapping[str, Case], title: str) -> dict[Any, Any]:
