@@ -167,8 +167,8 @@ def test_a_long_name_moves_out_of_the_bars(deal: Deal, pair: list[Case]) -> None
 
 def test_two_cases_of_one_scenario_have_two_colours(deal: Deal, pair: list[Case]) -> None:
     higher = deal.case(deal.story.proposal, set={"microsoft_stake": "40%"})
-    assert len(set(charts._distinct([pair[1], higher]))) == 2
-    assert charts._distinct([pair[0], pair[1]]) == [charts.PRESENT, charts.PROPOSAL]
+    assert len(set(charts.distinct_colours([pair[1], higher]))) == 2
+    assert charts.distinct_colours([pair[0], pair[1]]) == [charts.PRESENT, charts.PROPOSAL]
 
 
 @pytest.mark.parametrize("colours", [charts.HOLDERS, (charts.PRESENT, charts.PROPOSAL)])
@@ -201,5 +201,5 @@ def test_a_scenario_and_a_holder_keep_their_colours(deal: Deal) -> None:
 
 def test_no_two_cases_of_a_chart_share_a_colour(deal: Deal) -> None:
     for pair in combinations([deal.case(name) for name in deal.scenarios], 2):
-        first, second = charts._distinct(pair)
+        first, second = charts.distinct_colours(pair)
         assert first != second

@@ -183,3 +183,10 @@ def test_an_interrupted_report_leaves_only_its_unfinished_folder(place: Path, tm
     assert "KeyboardInterrupt" in process.stderr.read()
     process.stderr.close()
     assert [path.name.endswith(".unfinished") for path in (reports / "new_deal").iterdir()] == [True]
+
+
+@pytest.mark.long
+def test_scenarios_laid_over_each_other_are_reported_like_any_other(tmp_path: Path) -> None:
+    made = report.write_report(Deal.load(), ["new_deal+plan_hsbc"], {}, tmp_path)
+    assert made.run.startswith("new_deal-with-plan_hsbc/")
+    assert "HSBC" in (made.folder / "start_here.html").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dealgrid.deal import Case, Deal
+from dealgrid.deal import LAYERS, Case, Deal
 from dealgrid.inputs import display_value
 from dealgrid.output import answer, tables
 from dealgrid.story import Story
@@ -73,6 +73,21 @@ def scenario_colours(deal: Deal) -> dict[str, str]:
     return given | {name: OTHERS[place % len(OTHERS)] for place, name in enumerate(rest)}
 
 
+def colour_of(case: Case) -> str:
+    """The colour of a case's scenario; of scenarios laid over each other, that of the top one."""
+    return scenario_colours(case.deal)[case.scenario.rpartition(LAYERS)[2].strip()]
+
+
+def distinct_colours(cases: Sequence[Case]) -> list[str]:
+    """A colour per case: its scenario's, and where another case has that already, one that is free."""
+    own = [colour_of(case) for case in cases]
+    free = [each for each in (*OTHERS, *HOLDERS) if each not in own]
+    taken: list[str] = []
+    for colour in own:
+        taken.append(colour if colour not in taken else next((each for each in free if each not in taken), colour))
+    return taken
+
+
 def values_by_holder(cases: Sequence[Case]) -> Chart:
     """What each structure is worth to each holder: a bar per holder and case."""
     return _bars(tables.values_by_holder(cases), cases, answer.values_finding(cases), "Present value, US$ bn")
@@ -99,7 +114,7 @@ def cash_flows(case: Case) -> Chart:
         y=alt.Y("drawn:Q", title=answer.AMOUNT, scale=scale, axis=_amount_axis(values=[0, _round(high)])),
         tooltip=["stream:N", "period:N", alt.Tooltip("shown:N", title=answer.AMOUNT)],
     )
-    bars = base.mark_bar(color=scenario_colours(case.deal)[case.scenario], size=_bar_width(len(periods)))
+    bars = base.mark_bar(color=colour_of(case), size=_bar_width(len(periods)))
     figures = base.encode(text="label:N")
     above = figures.mark_text(baseline="bottom", dy=-3, color=INK).transform_filter("datum.label && datum.value >= 0")
     below = figures.mark_text(baseline="top", dy=3, color=INK).transform_filter("datum.label && datum.value < 0")
@@ -128,7 +143,7 @@ def clauses_binding(case: Case) -> Chart:
     x = alt.X("period:N", title="Period", axis=_period_axis(periods), scale=columns)
     named = alt.Chart(pd.DataFrame({"clause": clauses}))
     lanes = named.mark_rect(color=EMPTY).encode(x=alt.value(0), x2=alt.value(WIDTH + MARGIN), y=y)
-    fills = alt.Chart(data).mark_rect(color=scenario_colours(case.deal)[case.scenario])
+    fills = alt.Chart(data).mark_rect(color=colour_of(case))
     strips = fills.encode(x=x, y=y, tooltip=["clause:N", "period:N"])
     text = named.mark_text(align="left", baseline="bottom", dy=-3, fontSize=12, color=INK)
     names = text.encode(x=alt.value(0), y=alt.Y("clause:N", scale=bands, bandPosition=0), text="clause:N")
@@ -177,7 +192,7 @@ def _bars(frame: pd.DataFrame, cases: Sequence[Case], title: str, axis: str) -> 
     longest = str(frame.min(axis=1).idxmax())
     pixels = frame.loc[longest] / (high - low) * WIDTH
     is_roomy = all(pixels[name] > (len(name) + 2) * LETTER for name in names)
-    colours = alt.Scale(domain=names, range=_distinct(cases))
+    colours = alt.Scale(domain=names, range=distinct_colours(cases))
     legend = None if is_roomy else alt.Legend(title=None, orient="top", columns=1, labelLimit=0, symbolType="square")
     order = list(frame.index)
     base = alt.Chart(data).encode(
@@ -215,19 +230,6 @@ def _cash(frame: pd.DataFrame) -> pd.DataFrame:
     is_largest = data.index.isin(size.groupby(data["stream"]).idxmax())
     data["label"] = data["shown"].where(is_cut | is_largest, "") + np.where(is_cut, " (bar cut)", "")
     return data
-
-
-def _distinct(cases: Sequence[Case]) -> list[str]:
-    """A colour per case: its scenario's, and where two cases share a scenario, one that is free for the second."""
-    colours = scenario_colours(cases[0].deal)
-    taken: list[str] = []
-    for case in cases:
-        free = [
-            colours[case.scenario],
-            *(each for each in OTHERS if each not in {colours[it.scenario] for it in cases}),
-        ]
-        taken.append(next((each for each in free if each not in taken), free[0]))
-    return taken
 
 
 def _cut(values: np.ndarray) -> float:

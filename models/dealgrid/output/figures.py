@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dealgrid.deal import LAYERS, VALUATION_DATE, Case, Deal
+from dealgrid.deal import VALUATION_DATE, Case, Deal
 from dealgrid.inputs import display_value
 from dealgrid.output import answer, charts, tables
 
@@ -29,7 +29,7 @@ def over_periods(cases: Mapping[str, Case], name: str, title: str) -> pd.DataFra
     row = _first(cases).deal.row(name)
     lines = {label: _forecast(case, case.values[row.name]) for label, case in cases.items()}
     frame = pd.DataFrame.from_dict(lines, orient="index")
-    frame.attrs = _about(cases, title) | {"unit": row.unit, COLOURS: _case_colours(cases)}
+    frame.attrs = _about(cases, title) | {"unit": row.unit, COLOURS: charts.distinct_colours(list(cases.values()))}
     return frame
 
 
@@ -225,17 +225,6 @@ def _forecast(case: Case, values: np.ndarray) -> dict[str, float]:
     return {
         name: float(value) for name, value, end in zip(case.calendar.periods, values, ends, strict=True) if end > valued
     }
-
-
-def _case_colours(cases: Mapping[str, Case]) -> list[str]:
-    """A colour per case: its scenario's (of layers, the top one's), or one that is free where it is taken."""
-    known = charts.scenario_colours(_first(cases).deal)
-    own = [known[case.scenario.split(LAYERS)[-1].strip()] for case in cases.values()]
-    free = [each for each in (*charts.OTHERS, *charts.HOLDERS) if each not in own]
-    taken: list[str] = []
-    for colour in own:
-        taken.append(colour if colour not in taken else next((each for each in free if each not in taken), colour))
-    return taken
 
 
 def _holder_colour(case: Case, name: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dealgrid.deal import Deal
+from dealgrid.deal import LAYERS, Deal
 from dealgrid.inputs import check_settings
 from dealgrid.output import answer, paper, workbook
 from dealgrid.problems import InputError, Problem
@@ -55,7 +55,7 @@ def write_report(
     notebook = deal.root / NOTEBOOK
     parameters = {"scenario": chosen[1], "against": chosen[0], "settings": texts}
     notebooks.check_parameters(notebook, parameters)
-    compared = [deal.case(each, settings) for each in deal.scenarios]
+    compared = [deal.case(each, settings) for each in dict.fromkeys([*deal.scenarios, *chosen])]
     by_name = {case.scenario: case for case in compared}
     cases = [by_name[each] for each in chosen]
     made_from = store.recipe(deal, "report", chosen, texts, [notebook])
@@ -114,7 +114,8 @@ def _chosen(deal: Deal, scenarios: Sequence[str]) -> list[str]:
 
 def _name(deal: Deal, chosen: Sequence[str]) -> str:
     against, scenario = chosen[:2]
-    return scenario if against == deal.story.present else f"{scenario}-against-{against}"
+    name = scenario if against == deal.story.present else f"{scenario}-against-{against}"
+    return name.replace(LAYERS, "-with-")
 
 
 def _as_text(deal: Deal, settings: Mapping[str, object]) -> dict[str, str]:
