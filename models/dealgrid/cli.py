@@ -6,6 +6,7 @@ Exit status: 0 done, 1 a check of the model failed, 2 bad input, 3 a run failed.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import sys
@@ -54,6 +55,9 @@ def main() -> None:
     """Run the command; every error a person can mend is said on standard error, without a traceback."""
     from dealgrid.output.terminal import tell, tell_problems
 
+    for stream in (sys.stdout, sys.stderr):  # a terminal that knows only ASCII gets signs it can show, not a traceback
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except RunError as error:
@@ -67,6 +71,10 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # whoever read our output has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        tell(f"The output could not be written: {error.strerror}.")
+        sys.exit(RUN_FAILED)
 
 
 @app.command()
@@ -218,7 +226,12 @@ def _case(
 
 
 def _names(rows: str | None) -> list[str] | None:
-    return None if rows is None else [name.strip() for name in rows.split(",") if name.strip()]
+    if rows is None:
+        return None
+    names = [name.strip() for name in rows.split(",") if name.strip()]
+    if not names:
+        raise InputError(Problem("--rows", f"{rows!r} names no row", "names of rows, as in revenue,cash", "name some"))
+    return names
 
 
 def _chosen(deal: Deal, names: list[str] | None, sheet: str | None) -> list[Row]:

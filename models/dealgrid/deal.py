@@ -336,6 +336,11 @@ class Case:
             }
         ).T
 
+    @property
+    def own_pins(self) -> list[Pin]:
+        """Pins of this case alone, without the actual figures."""
+        return [pin for pin in self.pins if pin not in self.deal.actuals]
+
     @functools.cached_property
     def checks(self) -> Checks:
         """Which checks of the model are not zero, by the tolerance of the case."""
@@ -370,9 +375,12 @@ class Case:
         `period` is needed for a row over periods (the last one if left out); `depth` is how many formulas
         deep the tree goes. A figure that stands in the tree already is not unfolded again.
         """
-        place = None
-        if name not in self.deal.parameters and not self.deal.row(name).is_once:
-            place = len(self.calendar) - 1 if period is None else place_of(period, self.calendar)
+        place = None if period is None else place_of(period, self.calendar)
+        has_periods = self._is_column(name) or name in self.calendar.ingredients()
+        if name not in self.deal.parameters and not has_periods and self.deal.row(name).is_once:
+            place = None
+        elif has_periods and place is None:
+            place = len(self.calendar) - 1
         return self._explain(name, place, depth, set())
 
     def certificate(self, name: str) -> Certificate | None:
@@ -519,12 +527,12 @@ def _find_root(package: ModuleType) -> Path:
     here = Path.cwd()
     installed = Path(str(package.__file__)).resolve().parents[2]
     for folder in (here, *here.parents, installed):
-        if (folder / "params" / "base").is_dir():
+        if (folder / "params").is_dir():  # without `base`, its reader says what is missing, instead of taking another
             return folder
     raise InputError(
         Problem(
             str(here),
-            "no folder `params/base` here or above",
+            "no folder `params` here or above",
             "the parameter files of the deal",
             "run inside the project's folder",
         )
@@ -535,7 +543,7 @@ def _near(name: str, known: Collection[str]) -> str:
     import difflib
 
     near = difflib.get_close_matches(name, known, 1)
-    return f"did you mean `{near[0]}`?" if near else "`dealgrid show` lists what there is"
+    return f"did you mean `{near[0]}`?" if near else "`dealgrid show SCENARIO --format csv` lists every row"
 
 
 def _year_end(year: int) -> int:

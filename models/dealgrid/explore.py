@@ -6,11 +6,13 @@ docs/decisions/0007-explorer.md
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import functools
 import html
 import itertools
 import math
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,7 +116,7 @@ def with_level(value: Setting, end: str, parameter: Parameter, first_day: float,
 
 def page(shown: Figures) -> dict[str, str]:
     """What is shown as HTML, by the heading it goes under; the same figures always give the same text."""
-    names, colours = _names(shown.cases), _colours(shown.cases)
+    names, colours = _names(shown.cases), charts.distinct_colours(shown.cases)
     values, returns = (_renamed(frame, names) for frame in (shown.values, shown.returns))
     rows = [
         _Bar(str(label) if place == 0 else "", 0.0, float(line.iloc[place]), colours[place])
@@ -122,7 +124,7 @@ def page(shown: Figures) -> dict[str, str]:
         for place in range(2)
     ]
     return {
-        "Value": _legend(names, colours) + _bars(rows) + _table(values) + _table(returns),
+        "Value": _legend(names, colours) + _bars(rows, "Value by holder") + _table(values) + _table(returns),
         "Bridge": _bridge(shown, colours),
         "Cash": _cash(shown, names, colours),
         "What binds when": _binds(shown, names, colours),
@@ -146,13 +148,6 @@ def _names(cases: Sequence[Case]) -> list[str]:
     return [cases[0].title, second if second != cases[0].title else f"{second} (2)"]
 
 
-def _colours(cases: Sequence[Case]) -> list[str]:
-    known = charts.scenario_colours(cases[0].deal)
-    spare = charts.OTHERS[0]
-    first, second = (known.get(case.scenario, spare) for case in cases)
-    return [first, second if second != first else next(each for each in charts.OTHERS if each != first)]
-
-
 def _renamed(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return frame.rename(columns=dict(zip([name for name in frame if name not in ABOUT], names, strict=False)))
 
@@ -168,13 +163,15 @@ def _bridge(shown: Figures, colours: Sequence[str]) -> str:
     for step, kind, amount, before, after in shown.bridge.to_numpy(dtype=object).tolist():
         gain = charts.FAINT if amount >= 0 else "none"  # a loss is an empty bar, in grey too
         rows.append(_Bar(step, before, after, gain if kind == CLAUSE else next(ends), amount))
-    return _heading(shown.bridge.attrs["title"] + ", US$ bn; full bars add, empty ones take away") + _bars(rows)
+    return _heading(shown.bridge.attrs["title"] + ", US$ bn; full bars add, empty ones take away") + _bars(
+        rows, shown.bridge.attrs["title"]
+    )
 
 
 def _cash(shown: Figures, names: Sequence[str], colours: Sequence[str]) -> str:
     both = pd.DataFrame({place: frame.loc["Total"] for place, frame in enumerate(shown.cash)}).fillna(0.0)
     title = _heading(f"{answer.center_name(shown.cases[0].deal)}'s cash by period, US$ bn, undiscounted")
-    drawn = [_table(frame, names[place]) for place, frame in enumerate(shown.cash)]
+    drawn = [_table(frame, f"By stream under {name}") for frame, name in zip(shown.cash, names, strict=True)]
     return title + _legend(names, colours) + _columns(both, colours) + "".join(drawn)
 
 
@@ -184,25 +181,25 @@ def _binds(shown: Figures, names: Sequence[str], colours: Sequence[str]) -> str:
     head = "".join(
         f'<th style="font-weight: normal; padding: 0 1px">{html.escape(str(name))}</th>' for name in frames[1]
     )
+    periods = frames[1].columns
+    marked = [frame.reindex(columns=periods).to_numpy() > 0 for frame in frames]
     lines = []
-    for label in frames[1].index:
+    for place, label in enumerate(frames[1].index):
         cells = ""
-        for period in frames[1].columns:
-            halves = [
-                colour if period in frame and frame.loc[label, period] > 0 else charts.EMPTY
-                for frame, colour in zip(frames, colours, strict=True)
-            ]
+        for at in range(len(periods)):
+            pairs = zip(marked, colours, strict=True)
+            halves = [colour if marks[place, at] else charts.EMPTY for marks, colour in pairs]
             halved = "".join(f'<div style="height: 8px; background: {half}"></div>' for half in halves)
             cells += f'<td style="padding: 1px">{halved}</td>'
         name = html.escape(str(label).removesuffix(" binds"))
-        lines.append(f'<tr><td style="text-align: left; padding-right: 8px">{name}</td>{cells}</tr>')
+        lines.append(f'<tr style="background: none"><td style="text-align: left">{name}</td>{cells}</tr>')
     table = f'<table style="{FONT}; font-size: 11px; border-collapse: collapse; line-height: 1.3">'
     return _heading("Filled in the periods in which the clause binds") + _legend(names, colours) + (
         f"{table}<tr><th></th>{head}</tr>{''.join(lines)}</table>"
     )  # fmt: skip
 
 
-def _bars(rows: Sequence[_Bar]) -> str:
+def _bars(rows: Sequence[_Bar], title: str) -> str:
     """Bars from left to right on one scale, a line each, with the name before and the figure behind it."""
     ends = [0.0, *(each for row in rows for each in (row.start, row.end))]
     low, span = min(ends), max(ends) - min(ends) or 1.0
@@ -217,7 +214,7 @@ def _bars(rows: Sequence[_Bar]) -> str:
         parts.append(_text(right + 4, top + BAR - 2, figure))
     zero = NAMES - PLOT * low / span
     parts.append(_rect(zero, 0, 0.5, len(rows) * LINE, charts.FAINT, "none"))
-    return _svg(NAMES + PLOT + FIGURES, len(rows) * LINE + 2, parts)
+    return _svg(NAMES + PLOT + FIGURES, len(rows) * LINE + 2, parts, title)
 
 
 def _columns(both: pd.DataFrame, colours: Sequence[str]) -> str:
@@ -236,15 +233,27 @@ def _columns(both: pd.DataFrame, colours: Sequence[str]) -> str:
             left, top = at * wide + (0.08 + 0.42 * place) * wide, 16 + (high - max(drawn, 0)) * scale
             parts.append(_rect(left, top, 0.4 * wide, abs(drawn) * scale, colours[place], "none"))
             if abs(value) > limit or (not is_cut and abs(value) == largest[-1]):
-                parts.append(_text(left, top - 3, display_value(value, answer.AMOUNT)))
+                edge, anchor = ((left + 0.4 * wide, "end"), (left, "start"))[place]
+                parts.append(_text(edge, top - 3, display_value(value, answer.AMOUNT), anchor))
     parts.append(_rect(0, 16 + high * scale, len(both) * wide, 0.5, charts.FAINT, "none"))
     note = _heading("Bars beyond the picture are cut, with their figure.") if is_cut else ""
-    return _svg(NAMES + PLOT + FIGURES, TALL + 40, parts) + note
+    return _svg(NAMES + PLOT + FIGURES, TALL + 40, parts, "Cash by period") + note
 
 
-def _svg(width: float, height: float, parts: Sequence[str]) -> str:
+def _svg(width: float, height: float, parts: Sequence[str], title: str) -> str:
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" style="width: {width:.0f}px; max-width: 100%"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size}>{"".join(parts)}</svg>'
+    named = f'role="img" aria-label="{html.escape(title)}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {named} {size}>{"".join(parts)}</svg>'
+
+
+def _still(drawn: str) -> str:
+    """The same HTML with its pictures as images, which pages keep that take SVG apart until they are trusted."""
+
+    def image(found: re.Match[str]) -> str:
+        data = base64.b64encode(found[0].encode()).decode()
+        return f'<img alt="{found[1]}" width="{found[2]}" src="data:image/svg+xml;base64,{data}">'
+
+    return re.sub(r'<svg [^>]*aria-label="([^"]*)" viewBox="0 0 (\d+) .*?</svg>', image, drawn, flags=re.DOTALL)
 
 
 def _rect(x: float, y: float, width: float, height: float, fill: str, stroke: str) -> str:
@@ -282,7 +291,7 @@ def _table(frame: pd.DataFrame, title: str = "") -> str:
             f"{figures}</tr>"
         )
     style = f"{FONT}; font-size: 12px; line-height: 1.4; border-collapse: collapse; margin: 6px 0"
-    named = _heading(f"{title}: {frame.attrs['title']}" if title else frame.attrs["title"])
+    named = _heading(title or frame.attrs["title"])
     body = f'<table style="{style}"><tr style="border-bottom: 1px solid"><th></th>{head}</tr>{"".join(lines)}</table>'
     return f'{named}<div style="overflow-x: auto">{body}</div>'
 
@@ -311,7 +320,7 @@ class Term:
         self._spare = _spare(deal, parameter)
         self._given: Setting = parameter.value
         self._first_day = self._valued = 0.0
-        self._start: tuple[object, bool] = (None, False)
+        self._start = ""
         self.control = self._made()
         self.control.tooltip = f"{parameter.name}: {parameter.source}"
         self.endless: Any = None
@@ -320,9 +329,8 @@ class Term:
             self.endless.layout.width = "90px"
         shown = f"{parameter.label}{' (level at the end)' if parameter.is_dated else ''}{self._unit_shown()}"
         title = html.escape(f"{parameter.name}: {parameter.source} (grade {parameter.grade})", quote=True)
-        self.label = ipywidgets.HTML(
-            f'<div title="{title}" style="line-height: 1.2; white-space: normal">{html.escape(shown)}</div>'
-        )
+        style = "line-height: 1.2; white-space: normal; margin-top: 6px"
+        self.label = ipywidgets.HTML(f'<div title="{title}" style="{style}">{html.escape(shown)}</div>')
         controls = [self.control, *([self.endless] if self._is_endless else [])]
         self.widget = ipywidgets.VBox([self.label, ipywidgets.HBox(controls)])
 
@@ -334,14 +342,14 @@ class Term:
             self.endless.value = math.isinf(value)
             self.control.disabled = math.isinf(value)
         self._put(self._spare if math.isinf(value) else value)
-        self._start = self._place
+        self._start = self._end()
 
     @property
     def text(self) -> str | None:
         """The value as people write it; None where it is the scenario's."""
-        if self._place == self._start:
-            return None
         end = self._end()
+        if end == self._start:  # texts, because browsers send 235.00000000000003 for 235
+            return None
         if not self.parameter.is_dated:
             return end
         return with_level(self._given, end, self.parameter, self._first_day, self._valued)
@@ -352,16 +360,11 @@ class Term:
         if self.endless is not None:
             self.endless.observe(changed, "value")
 
-    @property
-    def _place(self) -> tuple[object, bool]:
-        if self.endless is not None and self.endless.value:
-            return None, True
-        return self.control.value, False
-
     def _end(self) -> str:
-        value, is_endless = self._place
-        if is_endless:
+        """Where the control stands, as people write it; of a value by date its end."""
+        if self.endless is not None and self.endless.value:
             return self._unit.endless
+        value = self.control.value
         if self._unit.kind == "flag":
             return "yes" if value else "no"
         if self._unit.kind == "date":
@@ -474,8 +477,10 @@ class Explorer:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         bundle: dict[str, Any] = self.widget._repr_mimebundle_()
-        still = "".join(f"{self.views[heading].value}" for heading in HEADINGS)  # for a page without a kernel
-        return bundle | {"text/plain": repr(self), "text/html": still or self.message.value}
+        still = self.message.value + "".join(view.value for view in self.views.values())
+        # For a page without a kernel; fenced, or pages read US$ … US$ as a formula.
+        fenced = f'<div class="tex2jax_ignore mathjax_ignore">{_still(still)}</div>'
+        return bundle | {"text/plain": repr(self), "text/html": fenced}
 
     def _options(self, names: Sequence[str]) -> list[tuple[str, str]]:
         titles = [self.deal.scenario(name).title for name in names]
@@ -519,6 +524,8 @@ class Explorer:
 
     def _restart(self) -> None:
         """All terms as the scenario has them."""
+        if self._is_moving:
+            return
         case = self.deal.case(self.scenario.value)
         valued, first = (float(case.given[name]) for name in (VALUATION_DATE, FIRST_YEAR))  # type: ignore[arg-type]
         self._is_moving = True
@@ -564,9 +571,8 @@ class Explorer:
         try:
             for picker in (self.scenario, self.against):
                 kept, names = picker.value, [each for _, each in picker.options]
-                with picker.hold_trait_notifications():
-                    picker.options = self._options(list(dict.fromkeys([*names, name])))
-                    picker.value = kept
+                picker.options = self._options(list(dict.fromkeys([*names, name])))  # which picks the first
+                picker.value = kept
         finally:
             self._is_moving = False
 

@@ -23,9 +23,18 @@ def binds_revenue_share_end(share_in_force, revenue, revenue_share_rate):
     return np.logical_and(share_in_force < 1, revenue * revenue_share_rate > 0)
 
 
-def binds_agi(is_agi, access_ends_on_agi, revenue_share_ends_on_agi):
-    """The AGI clause binds. [flag, flag]"""
-    return np.logical_and(is_agi, np.logical_or(access_ends_on_agi, revenue_share_ends_on_agi))
+def binds_agi(is_agi, last_access_date, access_end, share_end, revenue_share_end, last_research_date, research_end):
+    """The AGI clause binds. [flag, flag]
+
+    Only where it has ended something earlier than its date would have.
+    """
+    return np.logical_and(
+        is_agi,
+        np.logical_or(
+            last_access_date < access_end,
+            np.logical_or(share_end < revenue_share_end, last_research_date < research_end),
+        ),
+    )
 
 
 def binds_access_end(access_fraction):
@@ -41,6 +50,14 @@ def binds_raising_limit(funding_shortfall):
 def binds_minimum_cash(funding_need):
     """The minimum of cash makes OpenAI raise money. [flag, flag]"""
     return funding_need > 0
+
+
+def binds_insolvency(cash):
+    """OpenAI has run out of cash. [flag, flag]
+
+    Where costs that follow revenue alone are more than can be raised, cutting training is not enough.
+    """
+    return cash < 0
 
 
 def binds_azure_commitment(azure_commitment_due, compute_spend, azure_share):

@@ -121,13 +121,15 @@ def room_before_split(room_before_recoup, microsoft_recoup):
     return np.maximum(room_before_recoup - microsoft_recoup, 0)
 
 
-def split_limit(others_stop_with_microsoft, microsoft_split, room_before_split):
+def split_limit(others_stop_with_microsoft, room_before_split, microsoft_split):
     """Tier 3: cash at which Microsoft reaches its cap and all others stop with it. [US$ bn, balance]
 
     Under the other reading the split goes on without Microsoft, so it has no limit here.
     """
     return np.where(
-        np.logical_and(others_stop_with_microsoft, microsoft_split > 0), room_before_split / microsoft_split, np.inf
+        others_stop_with_microsoft,
+        np.where(room_before_split > 0, np.where(microsoft_split > 0, room_before_split / microsoft_split, np.inf), 0),
+        np.inf,
     )
 
 

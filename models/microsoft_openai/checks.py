@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dealgrid.engine.words import largest
+from dealgrid.engine.words import largest, total
 
 
 def capped_received(
@@ -153,6 +153,14 @@ def check_no_negative_equity(
     )
 
 
+def check_exit(is_exit_period, exit_date, valuation_date):
+    """The exit falls inside the model and after the valuation date. [count, once]
+
+    Otherwise nobody is paid for the company, and nothing else would say so.
+    """
+    return 1 - total(is_exit_period) * (exit_date > valuation_date)
+
+
 def largest_gap_for_holders(
     check_distribution, check_tiers, check_caps, check_ownership, check_no_negative_capped, check_no_negative_equity
 ):
@@ -174,6 +182,6 @@ def largest_gap_for_company(check_cash, check_losses, check_share_cap, check_str
     )
 
 
-def check_all(largest_gap_for_holders, largest_gap_for_company, check_tolerance):
+def check_all(largest_gap_for_holders, largest_gap_for_company, check_tolerance, check_exit):
     """Master check: 0 when every check is zero. [flag, once]"""
-    return np.maximum(largest_gap_for_holders, largest_gap_for_company) > check_tolerance
+    return np.logical_or(np.maximum(largest_gap_for_holders, largest_gap_for_company) > check_tolerance, check_exit > 0)

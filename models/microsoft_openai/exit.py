@@ -3,9 +3,12 @@
 import numpy as np
 
 
-def multiple_value(yearly_revenue, exit_multiple):
-    """Value of the business by its revenue. [US$ bn, balance]"""
-    return yearly_revenue * exit_multiple
+def multiple_value(prior_yearly_revenue, yearly_revenue, held_fraction, exit_multiple):
+    """Value of the business by its revenue. [US$ bn, balance]
+
+    At an exit inside the period, by revenue on the way from the last period's level to this one's.
+    """
+    return (prior_yearly_revenue + (yearly_revenue - prior_yearly_revenue) * held_fraction) * exit_multiple
 
 
 def perpetuity_value(free_cash_flow, periods_per_year, perpetuity_growth, equity_discount_rate):
@@ -13,16 +16,14 @@ def perpetuity_value(free_cash_flow, periods_per_year, perpetuity_growth, equity
     return free_cash_flow * periods_per_year * (1 + perpetuity_growth) / (equity_discount_rate - perpetuity_growth)
 
 
-def equity_value(
-    exit_by_perpetuity, perpetuity_value, multiple_value, cash_before_distribution, operating_distribution
-):
+def cash_at_exit(prior_cash, cash_before_distribution, operating_distribution, held_fraction):
+    """Cash that goes with the business. [US$ bn, balance]"""
+    return prior_cash + (cash_before_distribution - prior_cash) * held_fraction - operating_distribution
+
+
+def equity_value(exit_by_perpetuity, perpetuity_value, multiple_value, cash_at_exit):
     """Value of the business and its cash. [US$ bn, balance]"""
-    return np.maximum(
-        np.where(exit_by_perpetuity, perpetuity_value, multiple_value)
-        + cash_before_distribution
-        - operating_distribution,
-        0,
-    )
+    return np.maximum(np.where(exit_by_perpetuity, perpetuity_value, multiple_value) + cash_at_exit, 0)
 
 
 def exit_equity_value(equity_value, illiquidity_discount, is_exit_period):

@@ -105,19 +105,19 @@ def notes_with_interest(prior_notes, note_interest, period_years):
     return prior_notes * (1 + note_interest * period_years)
 
 
-def notes_issued(raised, converted_fraction, committed_money, prior_is_converted):
-    """Money raised as notes while the return is capped. [US$ bn, flow]
+def notes_issued(raised, converted_fraction, committed_money, prior_is_converted, held_fraction):
+    """Money raised as notes while the return is capped, up to the exit. [US$ bn, flow]
 
     A capped company has no unlimited shares to sell: rounds are notes that become shares on conversion. So
     does money of a round agreed before it that arrives in the period of conversion.
     Source: Reuters on the October 2024 round; CNBC on the SoftBank round of 2025.
     """
-    return raised * (1 - converted_fraction) + committed_money * (1 - prior_is_converted)
+    return (raised * (1 - converted_fraction) + committed_money * (1 - prior_is_converted)) * held_fraction
 
 
-def equity_raised(raised, converted_fraction, committed_money, prior_is_converted):
-    """Money raised for shares after conversion. [US$ bn, flow]"""
-    return raised * converted_fraction + committed_money * prior_is_converted
+def equity_raised(raised, converted_fraction, committed_money, prior_is_converted, held_fraction):
+    """Money raised for shares after conversion, up to the exit. [US$ bn, flow]"""
+    return (raised * converted_fraction + committed_money * prior_is_converted) * held_fraction
 
 
 def notes_repaid(
@@ -146,9 +146,9 @@ def round_price(yearly_revenue, round_multiple, price_scale):
     return yearly_revenue * round_multiple * price_scale
 
 
-def shares_for_employees(stock_compensation, converted_fraction):
-    """Worth of shares issued to employees. [US$ bn, flow]"""
-    return stock_compensation * converted_fraction
+def shares_for_employees(stock_compensation, converted_fraction, held_fraction):
+    """Worth of shares issued to employees, up to the exit. [US$ bn, flow]"""
+    return stock_compensation * converted_fraction * held_fraction
 
 
 def shares_issued(equity_raised, shares_for_employees):

@@ -1,5 +1,7 @@
 """Holders: what each structure is worth to the nonprofit, employees and investors, and in all."""
 
+import numpy as np
+
 from dealgrid.engine.words import each, npv, total
 
 
@@ -40,9 +42,19 @@ def notes_exit_value(notes_repaid, contract_discount_rate, exit_years):
     return total(notes_repaid) / (1 + contract_discount_rate) ** exit_years
 
 
-def refund_value(refund_paid, contract_discount_factor):
+def refund_wait_years(refund_date, valuation_date, discount_basis):
+    """Years from the valuation date to the refund. [number, once]"""
+    return np.maximum(refund_date - valuation_date, 0) / discount_basis
+
+
+def is_refund_to_come(refund_date, valuation_date):
+    """The refund falls after the valuation date. [flag, once]"""
+    return refund_date > valuation_date
+
+
+def refund_value(refund_paid, is_refund_to_come, contract_discount_rate, refund_wait_years):
     """Worth of notes handed back after a block. [US$ bn, once]"""
-    return npv(refund_paid, contract_discount_factor)
+    return total(refund_paid) * is_refund_to_come / (1 + contract_discount_rate) ** refund_wait_years
 
 
 def investors_value(investors_distribution_value, notes_exit_value, refund_value, notes_to_come_value):
@@ -50,9 +62,9 @@ def investors_value(investors_distribution_value, notes_exit_value, refund_value
     return investors_distribution_value + notes_exit_value + refund_value - notes_to_come_value
 
 
-def new_investors_money(equity_raised, held_fraction):
-    """Money put in by investors after conversion. [US$ bn, flow]"""
-    return equity_raised * held_fraction
+def new_investors_money(raised, converted_fraction, commitments_to_come, prior_is_converted, held_fraction):
+    """Money investors after conversion have yet to put in. [US$ bn, flow]"""
+    return (raised * converted_fraction + commitments_to_come * prior_is_converted) * held_fraction
 
 
 def new_investors_distribution_value(new_investors_equity_distribution, distribution_value_factor):

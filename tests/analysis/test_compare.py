@@ -231,7 +231,7 @@ def test_a_scenario_compared_with_itself_has_nothing_to_say(deal: Deal) -> None:
 def test_each_parameter_can_be_a_clause_and_many_are_drawn(deal: Deal) -> None:
     names = deal.scenario("amended_apr_2026").set
     found = compare(deal, "status_quo", "amended_apr_2026", clauses={name: [name] for name in names})
-    assert len(found.clauses) == 13 > MOST_EXACT
+    assert len(found.clauses) == len(names) > MOST_EXACT
     assert not found.is_exact
     assert found.to_frame()["contribution"].sum() == pytest.approx(found.after - found.before, abs=ADDS_UP)
     assert found.to_frame().loc["conversion_date", "standard_error"] > 0

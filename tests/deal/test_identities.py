@@ -13,6 +13,7 @@ from dealgrid.inputs import Parameter
 from tests.tolerance import EXCEL
 
 FUTURES = 2000
+LAST_DAY = serial(dt.date(2040, 12, 31))
 LATEST = serial(dt.date(2045, 12, 31))
 NO_LIMIT_SHARE = 0.1  # of the draws of a parameter whose range has no upper end
 
@@ -51,6 +52,7 @@ def random_settings(deal: Deal, seed: int) -> dict[str, np.ndarray]:
             groups.setdefault(parameter.adds_to_one, []).append(name)
         elif not parameter.is_dated or random.random() < 0.5:
             settings[name] = drawn(parameter, random)
+    settings["exit_date"] = np.minimum(settings["exit_date"], LAST_DAY)  # or check_exit says that nobody is paid
     for names in groups.values():
         shares = random.dirichlet(np.ones(len(names)), FUTURES)
         shares[:, -1] = 1 - shares[:, :-1].sum(axis=1)
@@ -87,6 +89,49 @@ def test_the_checks_can_fail(deal: Deal) -> None:
     assert "check_ownership" in deal.case("new_deal", pins={"microsoft_ownership@2030": 0.5}).checks.failed
     assert "check_cash" in deal.case("new_deal", pins={"cash@2030": 0.5}).checks.failed
     assert "check_all" in deal.case("new_deal", pins={"cash@2030": 0.5}).checks.failed
+
+
+def test_an_exit_outside_the_model_is_no_answer(deal: Deal) -> None:
+    assert "check_exit" in deal.case("new_deal", set={"exit_date": "2045-06-30"}).checks.failed
+    past = {"exit_date": "2026-06-30", "valuation_date": "2026-12-31"}
+    assert "check_exit" in deal.case("new_deal", set=past).checks.failed
+
+
+def test_moving_the_exit_over_new_year_does_not_move_its_price(deal: Deal) -> None:
+    for scenario in ("status_quo", "new_deal"):
+        prices = [
+            float(deal.case(scenario, set={"exit_date": date})["exit_equity_value"].sum())
+            for date in ("2034-12-31", "2035-01-01")
+        ]
+        assert prices[1] == pytest.approx(prices[0], rel=0.01)
+
+
+def test_quarters_and_years_give_nearly_the_same_answer(deal: Deal) -> None:
+    for scenario in deal.scenarios:
+        in_years = deal.case(scenario)["total_value"]
+        in_quarters = deal.case(scenario, set={"periods_per_year": 4})["total_value"]
+        assert in_quarters == pytest.approx(in_years, rel=0.05), scenario
+
+
+@pytest.mark.parametrize(
+    ("plan", "row", "reported"),
+    [
+        ("plan_2025_q1", "revenue", {2025: 13, 2029: 125, 2030: 174}),
+        ("plan_2025_q3", "revenue", {2025: 13, 2030: 200}),
+        ("plan_2026_q1", "revenue", {2026: 30, 2027: 62, 2030: 283}),
+        ("plan_hsbc", "revenue", {2030: 213}),
+        ("plan_2025_q1", "free_cash_flow", {2026: -8, 2027: -20, 2028: -11, 2029: 12, 2030: 41}),
+        ("plan_2025_q3", "free_cash_flow", {2026: -17, 2027: -35, 2028: -47, 2029: -8, 2030: 38}),
+        ("plan_2026_q1", "free_cash_flow", {2026: -25, 2027: -57, 2028: -85, 2029: -51, 2030: 39}),
+    ],
+)
+def test_a_plan_shows_the_figures_it_was_reported_with(
+    deal: Deal, plan: str, row: str, reported: dict[int, float]
+) -> None:
+    figures = deal.case(plan)[row]
+    for year, figure in reported.items():
+        # the share Microsoft pays back, 0.5 to 4 a year, is not in the reported plans
+        assert figures[year - 2019] == pytest.approx(figure, abs=0.05 if row == "revenue" else 4.5)
 
 
 @pytest.mark.parametrize("scenario", ["status_quo", "new_deal"])

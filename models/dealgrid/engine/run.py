@@ -51,7 +51,14 @@ def run(
     grid = _Grid(book, len(calendar), given, fixed)
     with np.errstate(all="ignore"):  # a division by zero in the branch not taken is no error; results are looked at
         for block in book.blocks:
-            (grid.fill_stepwise if block.is_stepwise else grid.fill_whole)(block)
+            try:
+                (grid.fill_stepwise if block.is_stepwise else grid.fill_whole)(block)
+            except ValueError as error:  # a rate of return of a flow that is not finite
+                _refuse_nan(book, calendar, grid.values)
+                row = block.rows[0]
+                problem = Problem(row.file, f"row `{row.name}` has no answer: {error}", "finite amounts",
+                                  "look for an endless or enormous amount among its ingredients", row.line)  # fmt: skip
+                raise ModelError(problem) from None
     _refuse_nan(book, calendar, grid.values)
     return {name: _shaped(grid.values[name], futures) for name in book.rows}
 
@@ -279,7 +286,7 @@ def _refuse_nan(book: Book, calendar: Calendar, values: Mapping[str, np.ndarray]
     """A value that is not a number is an error at its first row, but for rates of return and what is made of them."""
     may_be_nan: set[str] = set()
     for row in (row for block in book.blocks for row in block.rows):
-        is_nan = np.isnan(values[row.name])
+        is_nan = np.isnan(values.get(row.name, 0.0))  # a row that is not filled in yet cannot be blamed
         if not is_nan.any():
             continue
         is_rate = any(call.operation.name == "irr" for call in calls_in(book.expressions[row.name]))

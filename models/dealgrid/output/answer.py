@@ -10,7 +10,7 @@ import numpy as np
 from dealgrid.deal import VALUATION_DATE, Case, Deal
 from dealgrid.engine.irr import ONE_RATE, STATES
 from dealgrid.engine.row import Row
-from dealgrid.inputs import Pin, display_value, format_value
+from dealgrid.inputs import display_value, format_value
 
 BINDS = "binds_"  # a flag row whose name begins so says that a clause binds
 STATE = "_state"  # x_state is the kind of answer the rate of return x has
@@ -51,7 +51,7 @@ def titles(cases: Sequence[Case]) -> list[str]:
     found: list[str] = []
     for case in cases:
         changes = [f"{name} = {_as_written(case, name)}" for name in case.settings]
-        changes += [f"{pin.row}{'@' + pin.period if pin.period else ''} pinned" for pin in _own_pins(case)]
+        changes += [f"{pin.row}{'@' + pin.period if pin.period else ''} pinned" for pin in case.own_pins]
         title = f"{case.title} with {', '.join(changes)}" if changes else case.title
         found.append(title if title not in found else f"{title} ({found.count(title) + 1})")
     return found
@@ -298,7 +298,3 @@ def _is_flow(deal: Deal, name: str) -> bool:
 def _as_written(case: Case, name: str) -> str:
     value = case.given[name]
     return format_value(float(value), case.deal.parameters[name].unit) if np.isscalar(value) else "as set"  # type: ignore[arg-type]
-
-
-def _own_pins(case: Case) -> list[Pin]:
-    return [pin for pin in case.pins if pin not in case.deal.actuals]

@@ -54,6 +54,8 @@ def show_rows(case: Case, rows: Collection[Row]) -> None:
     """Rows across the periods, in as many blocks as the width asks for; then the rows that have one number."""
     out = console()
     out.print(Text(f"{case.deal.story.title}: {case.title}", style="bold"))
+    for line in _own_terms(case):
+        out.print(Text(line))
     over_time = [row for row in rows if not row.is_once]
     label_width = min(LABEL_WIDTH, out.width // 3)
     for places in _blocks(len(case.calendar), out.width - label_width - UNIT_WIDTH):
@@ -63,6 +65,15 @@ def show_rows(case: Case, rows: Collection[Row]) -> None:
     if once:
         out.print(_table_of_numbers(case, once))
     out.print(Text(checks_line(case)))
+
+
+def _own_terms(case: Case) -> Iterable[str]:
+    """What was set or pinned for this case alone, so that nobody takes it for the scenario."""
+    if case.settings:
+        yield "set: " + ", ".join(case.settings)
+    pinned = dict.fromkeys(pin.row if pin.period is None else f"{pin.row}@{pin.period}" for pin in case.own_pins)
+    if pinned:
+        yield "pinned: " + ", ".join(pinned)
 
 
 def checks_line(case: Case) -> str:
