@@ -16,6 +16,7 @@ from dealgrid.deal import VALUATION_DATE, Case, Deal
 from dealgrid.inputs import display_value
 from dealgrid.output import answer, charts, tables
 
+ROOM = 60  # right of the names at line ends, which are cut where letters are wider than those measured
 HEIGHT, SPACE, KEY = (
     260,
     15,
@@ -150,6 +151,7 @@ def lines(frame: pd.DataFrame, title: str, axis: str) -> charts.Chart:
             },
             "width": charts.WIDTH,
             "height": HEIGHT,
+            "padding": {"left": 5, "top": 5, "bottom": 5, "right": ROOM},
             "datasets": {"drawn": data.to_dict(orient="records")},
             "layer": [
                 {
