@@ -17,11 +17,7 @@ from dealgrid.inputs import display_value
 from dealgrid.output import answer, charts, tables
 
 ROOM = 60  # right of the names at line ends, which are cut where letters are wider than those measured
-HEIGHT, SPACE, KEY = (
-    260,
-    15,
-    10,
-)  # of a line chart, between the names at the ends of its lines, and before them, in pixels
+HEIGHT, SPACE, KEY = 260, 15, 10  # pixels: of a line chart, between names at line ends, and before them
 COLOURS = "colours"  # key of `frame.attrs`: a colour per line, where lines have one everywhere
 
 
