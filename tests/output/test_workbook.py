@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from dealgrid import Case, Deal
-from dealgrid.inputs import Dated
+from dealgrid.inputs import Dated, value_text
 from dealgrid.output import workbook
 
 RUN = "new_deal/20260102T030405Z-0123abcd"
@@ -96,7 +96,7 @@ def test_every_parameter_stands_with_its_value_in_each_case(
         for case, cell in zip(cases, line[4:6], strict=True):
             value = case.given[name]
             if isinstance(value, Dated):
-                assert f"{{{str(cell).replace(chr(10), ', ')}}}" == workbook.value_text(value, parameter.unit)
+                assert f"{{{str(cell).replace(chr(10), ', ')}}}" == value_text(value, parameter.unit)
             else:
                 assert as_number(cell) == value
 

@@ -133,11 +133,12 @@ def _check_sums(
             complaints.misread(error, changed[0], lines[changed[0]])
 
 
-def _value_text(value: Value, parameter: Parameter) -> str:
+def value_text(value: Value, unit: str) -> str:
+    """A value as a file or `--set` takes it: `32.5%`, `{2025: 20%, 2030: 10%}`."""
     if isinstance(value, Dated):
         pairs = zip(value.days, value.values, strict=True)
-        return "{" + ", ".join(f"{_day_text(day)}: {format_value(v, parameter.unit)}" for day, v in pairs) + "}"
-    return format_value(value, parameter.unit)
+        return "{" + ", ".join(f"{_day_text(day)}: {format_value(v, unit)}" for day, v in pairs) + "}"
+    return format_value(value, unit)
 
 
 def _day_text(day: float) -> str:
@@ -145,7 +146,7 @@ def _day_text(day: float) -> str:
 
 
 def _texts(wanted: _Wanted, parameters: Mapping[str, Parameter]) -> dict[str, str]:
-    return {name: _value_text(value, parameters[name]) for name, value in wanted.set.items()}
+    return {name: value_text(value, parameters[name].unit) for name, value in wanted.set.items()}
 
 
 def _fresh(wanted: _Wanted, parameters: Mapping[str, Parameter]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from dealgrid.dates import date_text
 from dealgrid.deal import CHECK, VALUATION_DATE, Case, Deal
 from dealgrid.engine.row import Row
-from dealgrid.inputs import Dated, Setting, display_value, format_value
+from dealgrid.inputs import Dated, display_value, value_text
 from dealgrid.output import answer
 
 if TYPE_CHECKING:
@@ -66,18 +66,6 @@ def write(cases: Sequence[Case], compared: Sequence[Case], run: str, written: dt
         book.set_size(2400, 1600)
         _Writer(book, cases, compared, run).write()
     return content.getvalue()
-
-
-def value_text(value: Setting, unit: str) -> str:
-    """A setting as `--set` takes it: `32.5%`, `{2025: 20%, 2030: 10%}`."""
-    if isinstance(value, Dated):
-        pairs = zip(value.days, value.values, strict=True)
-        return (
-            "{"
-            + ", ".join(f"{date_text(day).removesuffix('-01-01')}: {format_value(one, unit)}" for day, one in pairs)
-            + "}"
-        )
-    return format_value(float(value), unit)
 
 
 def tab_of(sheet: str) -> str:

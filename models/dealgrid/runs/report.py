@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dealgrid.deal import LAYERS, Deal
-from dealgrid.inputs import check_settings
+from dealgrid.inputs import check_settings, value_text
 from dealgrid.output import answer, paper, workbook
 from dealgrid.problems import InputError, Problem
 from dealgrid.runs import notebooks, store
@@ -126,7 +126,11 @@ def _as_text(deal: Deal, settings: Mapping[str, object]) -> dict[str, str]:
         raise InputError(
             Problem("--set", f"{name}: many futures", "one value, for one case", "use `futures`") for name in many
         )
-    return {name: workbook.value_text(value, deal.parameters[name].unit) for name, value in checked.items()}
+    return {
+        name: value_text(value, deal.parameters[name].unit)
+        for name, value in checked.items()
+        if not isinstance(value, np.ndarray)
+    }
 
 
 def _shown(path: Path) -> str:
