@@ -124,7 +124,7 @@ def _as_text(deal: Deal, settings: Mapping[str, object]) -> dict[str, str]:
     many = [name for name, value in checked.items() if isinstance(value, np.ndarray)]
     if many:
         raise InputError(
-            Problem("--set", f"{name}: many futures", "one value, for one case", "use `futures`") for name in many
+            Problem("--set", f"{name}: many futures", "one value, for one case", "give one value") for name in many
         )
     return {
         name: value_text(value, deal.parameters[name].unit)
