@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import functools
 import importlib
 import math
@@ -18,7 +19,7 @@ import numpy as np
 from dealgrid.dates import Calendar, serial
 from dealgrid.engine.book import Book, collect, read_sheets
 from dealgrid.engine.irr import Certificate, certificate
-from dealgrid.engine.row import PRIOR, Row
+from dealgrid.engine.row import OPENING, PRIOR, Row
 from dealgrid.engine.run import Fixed, run
 from dealgrid.engine.trace import Name, calls_in
 from dealgrid.inputs import (
@@ -375,13 +376,10 @@ class Case:
         `period` is needed for a row over periods (the last one if left out); `depth` is how many formulas
         deep the tree goes. A figure that stands in the tree already is not unfolded again.
         """
-        place = None if period is None else place_of(period, self.calendar)
-        has_periods = self._is_column(name) or name in self.calendar.ingredients()
-        if name not in self.deal.parameters and not has_periods and self.deal.row(name).is_once:
-            place = None
-        elif has_periods and place is None:
-            place = len(self.calendar) - 1
-        return self._explain(name, place, depth, set())
+        if name not in self.deal.parameters and not self._is_column(name):
+            self.deal.row(name)  # or says that there is none, and the nearest
+        place = len(self.calendar) - 1 if period is None else place_of(period, self.calendar)
+        return self._explain(name, place if self._is_column(name) else None, depth, set())
 
     def certificate(self, name: str) -> Certificate | None:
         """What is behind a rate of return per period: how many there are, which one and why; None for other rows."""
@@ -403,7 +401,7 @@ class Case:
             seen.add(plain)
             if plain in self.deal.book.rows:
                 waiting += [*self.deal.book.rows[plain].ingredients]
-                waiting.append("opening_" + plain)
+                waiting.append(OPENING + plain)
         names = {each.removeprefix(COMING) for each in seen}
         return [parameter for parameter in self.deal.parameters.values() if parameter.name in names]
 
@@ -412,9 +410,7 @@ class Case:
             name = name.removeprefix(PRIOR)
             if not place:
                 return (
-                    self._given("opening_" + name, None)
-                    if "opening_" + name in self.deal.parameters
-                    else self._nothing(name)
+                    self._given(OPENING + name, None) if OPENING + name in self.deal.parameters else self._nothing(name)
                 )
             place -= 1
         if name not in self.deal.book.rows:
@@ -547,8 +543,6 @@ def _near(name: str, known: Collection[str]) -> str:
 
 
 def _year_end(year: int) -> int:
-    import datetime as dt
-
     return serial(dt.date(year, 12, 31))
 
 
