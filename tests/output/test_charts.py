@@ -27,16 +27,6 @@ SEEN_IN_GREY = 10  # difference in lightness (CIE L*, 0 to 100) that neighbourin
 SEEN_APART = 12  # difference in colour (CIE 1976) below which two may be taken for one
 
 
-@pytest.fixture(scope="module")
-def deal() -> Deal:
-    return Deal.load()
-
-
-@pytest.fixture(scope="module")
-def pair(deal: Deal) -> list[Case]:
-    return [deal.case(deal.story.present), deal.case(deal.story.proposal)]
-
-
 def drawn(pair: Sequence[Case]) -> list[charts.Chart]:
     return [*(make(pair) for make in OF_PAIR), *(make(case) for make in OF_ONE for case in pair)]
 

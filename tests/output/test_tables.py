@@ -15,16 +15,6 @@ from tests.tolerance import NUMPY
 AMOUNT = re.compile(r"[\d,]+\.\d|\([\d,]+\.\d\)")
 
 
-@pytest.fixture(scope="module")
-def deal() -> Deal:
-    return Deal.load()
-
-
-@pytest.fixture(scope="module")
-def pair(deal: Deal) -> list[Case]:
-    return [deal.case(deal.story.present), deal.case(deal.story.proposal)]
-
-
 @pytest.mark.parametrize("table", [tables.values_by_holder, tables.streams])
 def test_the_lines_add_up_to_the_total(pair: list[Case], table: object) -> None:
     frame = table(pair)  # type: ignore[operator]
