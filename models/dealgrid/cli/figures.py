@@ -1,83 +1,21 @@
-"""The command `dealgrid`: reads what was asked, calls the rooms below, and says what is wrong without a traceback.
-
-Exit status: 0 done, 1 a check of the model failed, 2 bad input, 3 a run failed.
-"""
+"""Commands that answer at once: show, explain, compare, check."""
 
 from __future__ import annotations
 
 import csv
-import io
 import json
-import os
 import sys
 from collections import Counter
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dealgrid import Case, Deal
+from dealgrid.cli.options import CHECK_FAILED, Format, Pins, Sets, case_of, exit_on
 from dealgrid.engine.row import Row
-from dealgrid.inputs import Pin, Setting, parse_pins, parse_settings
-from dealgrid.problems import DealgridError, InputError, Problem, RunError, gathered
-
-CHECK_FAILED, BAD_INPUT, RUN_FAILED, INTERRUPTED = 1, 2, 3, 130
-
-app = typer.Typer(
-    help="A spreadsheet-style financial model of the Microsoft-OpenAI deal.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+from dealgrid.problems import InputError, Problem
 
 
-class Format(StrEnum):
-    """How rows are written."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-
-
-Sets = Annotated[
-    list[str], typer.Option("--set", metavar="NAME=VALUE", help="Give a parameter another value; may be repeated.")
-]
-Pins = Annotated[
-    list[str],
-    typer.Option("--pin", metavar="ROW@PERIOD=VALUE", help="Give a row a value in a period (without @PERIOD, in all)."),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
-
-
-def main() -> None:
-    """Run the command; every error a person can mend is said on standard error, without a traceback."""
-    from dealgrid.output.terminal import tell, tell_problems
-
-    for stream in (sys.stdout, sys.stderr):  # a terminal that knows only ASCII gets signs it can show, not a traceback
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        app()
-    except RunError as error:
-        tell_problems(error.problems)
-        sys.exit(RUN_FAILED)
-    except DealgridError as error:
-        tell_problems(error.problems)
-        sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        tell("Interrupted.")
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # whoever read our output has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        tell(f"The output could not be written: {error.strerror}.")
-        sys.exit(RUN_FAILED)
-
-
-@app.command()
 def show(
     scenario: Annotated[str, typer.Argument(help="A scenario, such as new_deal.")],
     sets: Sets = [],  # noqa: B006 - typer reads the default and never changes it
@@ -89,7 +27,7 @@ def show(
     """Show a scenario: its rows over the years."""
     deal = Deal.load()
     names = _names(rows)
-    case = _case(deal, scenario, sets, pins, names, sheet)
+    case = case_of(deal, scenario, sets, pins, names, sheet)
     chosen = _chosen(deal, names, sheet)
     if format is Format.json:
         print(json.dumps(case.as_json([row.name for row in chosen]), ensure_ascii=False))
@@ -97,10 +35,9 @@ def show(
         _write_csv(case, chosen)
     else:
         _show_table(case, chosen, is_all=names is None and sheet is None)
-    _exit_on(case)
+    exit_on(case)
 
 
-@app.command()
 def explain(
     row: Annotated[str, typer.Argument(help="A row, such as microsoft_value.")],
     period: Annotated[str | None, typer.Argument(help="A period, such as 2028 or 2028-Q3.")] = None,
@@ -113,13 +50,12 @@ def explain(
     from dealgrid.output.terminal import show_explanation
 
     deal = Deal.load()
-    case = _case(deal, scenario or deal.story.present, sets, pins, None if row in deal.parameters else [row], None)
+    case = case_of(deal, scenario or deal.story.present, sets, pins, None if row in deal.parameters else [row], None)
     explanation = case.explain(row, period, depth)
     show_explanation(explanation, case.certificate(row), [] if explanation.is_pinned else case.rests_on(row))
-    _exit_on(case)
+    exit_on(case)
 
 
-@app.command()
 def check() -> None:
     """Check the parameter files, the rows and every scenario; say every problem."""
     from dealgrid.output.terminal import show_checks
@@ -133,7 +69,6 @@ def check() -> None:
         raise typer.Exit(CHECK_FAILED)
 
 
-@app.command()
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="The scenario to start from.")],
     b: Annotated[str, typer.Argument(metavar="B", help="The scenario to go to.")],
@@ -147,8 +82,8 @@ def compare(
     from dealgrid.output.terminal import show_comparison
 
     deal = Deal.load()
-    first = _case(deal, a, sets, pins, [row] if row else None, None)
-    second = _case(deal, b, sets, pins, None, None)
+    first = case_of(deal, a, sets, pins, [row] if row else None, None)
+    second = case_of(deal, b, sets, pins, None, None)
     found = compare_cases(first, second, row)
     frame = found.to_frame()
     if format is Format.json:
@@ -159,70 +94,8 @@ def compare(
         head = f"{found.row.label}, {found.row.unit}. {frame.attrs['caption']}."
         bridge, parts = (found.bridge(), found.by_holder()) if found.row.is_once else (None, frame)
         show_comparison(head, bridge, parts, found.parameters(), found.row.unit)
-    _exit_on(first)
-    _exit_on(second)
-
-
-@app.command()
-def report(
-    scenarios: Annotated[
-        list[str] | None, typer.Argument(help="Scenarios; without any, those of the deal's question.")
-    ] = None,
-    sets: Sets = [],  # noqa: B006 - typer reads the default and never changes it
-    output: Annotated[
-        Path | None, typer.Option(help="The reports folder; without it `reports/` of the project.")
-    ] = None,
-    quiet: Quiet = False,
-) -> None:
-    """Run the notebook and write HTML, PDF, workbook and numbers into the reports folder."""
-    from dealgrid.output.terminal import progress
-    from dealgrid.runs.report import summary, write_report
-
-    deal = Deal.load()
-    settings = parse_settings(sets, deal.parameters)
-    with progress(quiet) as bar:
-        task = bar.add_task("report", total=None)
-        written = write_report(
-            deal,
-            scenarios or [],
-            settings,
-            output or deal.root / "reports",
-            lambda step, done, of: bar.update(task, description=step, completed=done, total=of),
-        )
-    print("\n".join(summary(written)))
-    if not written.checks_passed:
-        raise typer.Exit(CHECK_FAILED)
-
-
-@app.command()
-def lab() -> None:
-    """Open the notebooks in JupyterLab."""
-    folder = Deal.load().root / "notebooks"
-    os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={folder}"])
-
-
-def _case(
-    deal: Deal, scenario: str, sets: list[str], pins: list[str], names: list[str] | None, sheet: str | None
-) -> Case:
-    """The case asked for; InputError with what is wrong in any of the options, all together."""
-    problems: list[Problem] = []
-    settings: dict[str, Setting] = {}
-    all_pins: list[Pin] = []
-    with gathered(problems):
-        deal.scenario(scenario)
-    with gathered(problems):
-        settings.update(parse_settings(sets, deal.parameters))
-    with gathered(problems):
-        all_pins.extend(parse_pins(pins, deal.units))
-    for name in names or ():
-        with gathered(problems):
-            deal.row(name)
-    if sheet is not None:
-        with gathered(problems):
-            deal.sheet(sheet)
-    if problems:
-        raise InputError(problems)
-    return deal.case(scenario, settings, all_pins)
+    exit_on(first)
+    exit_on(second)
 
 
 def _names(rows: str | None) -> list[str] | None:
@@ -262,11 +135,3 @@ def _write_csv(case: Case, rows: list[Row]) -> None:
         figures = case.values[row.name]
         once = [repr(float(figures)), *[""] * len(case.calendar)] if row.is_once else ["", *map(repr, figures.tolist())]
         writer.writerow([row.name, row.label, row.unit, row.shape, *once])
-
-
-def _exit_on(case: Case) -> None:
-    from dealgrid.output.terminal import checks_line, tell
-
-    if not case.checks.passed:
-        tell(checks_line(case))
-        raise typer.Exit(CHECK_FAILED)

@@ -1,0 +1,59 @@
+"""The command `dealgrid`: reads what was asked, calls the rooms below, and says what is wrong without a traceback.
+
+Exit status: 0 done, 1 a check of the model failed, 2 bad input, 3 a run failed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+import typer
+
+from dealgrid.cli import figures, pages, reports
+from dealgrid.cli.options import BAD_INPUT, INTERRUPTED, RUN_FAILED
+from dealgrid.problems import DealgridError, RunError
+
+app = typer.Typer(
+    help="A spreadsheet-style financial model of the Microsoft-OpenAI deal.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (
+    figures.show,
+    figures.explain,
+    figures.compare,
+    figures.check,
+    reports.report,
+    pages.lab,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command; every error a person can mend is said on standard error, without a traceback."""
+    from dealgrid.output.terminal import tell, tell_problems
+
+    for stream in (sys.stdout, sys.stderr):  # a terminal that knows only ASCII gets signs it can show, not a traceback
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except RunError as error:
+        tell_problems(error.problems)
+        sys.exit(RUN_FAILED)
+    except DealgridError as error:
+        tell_problems(error.problems)
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        tell("Interrupted.")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        tell(f"The output could not be written: {error.strerror}.")
+        sys.exit(RUN_FAILED)

@@ -1,0 +1,65 @@
+"""What the commands share: their options, the case these ask for, and how a command ends."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from dealgrid import Case, Deal
+from dealgrid.inputs import Pin, Setting, parse_pins, parse_settings
+from dealgrid.problems import InputError, Problem, gathered
+
+CHECK_FAILED, BAD_INPUT, RUN_FAILED, INTERRUPTED = 1, 2, 3, 130
+
+
+class Format(StrEnum):
+    """How rows are written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+Sets = Annotated[
+    list[str], typer.Option("--set", metavar="NAME=VALUE", help="Give a parameter another value; may be repeated.")
+]
+Pins = Annotated[
+    list[str],
+    typer.Option("--pin", metavar="ROW@PERIOD=VALUE", help="Give a row a value in a period (without @PERIOD, in all)."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+
+
+def case_of(
+    deal: Deal, scenario: str, sets: list[str], pins: list[str], names: list[str] | None, sheet: str | None
+) -> Case:
+    """The case asked for; InputError with what is wrong in any of the options, all together."""
+    problems: list[Problem] = []
+    settings: dict[str, Setting] = {}
+    all_pins: list[Pin] = []
+    with gathered(problems):
+        deal.scenario(scenario)
+    with gathered(problems):
+        settings.update(parse_settings(sets, deal.parameters))
+    with gathered(problems):
+        all_pins.extend(parse_pins(pins, deal.units))
+    for name in names or ():
+        with gathered(problems):
+            deal.row(name)
+    if sheet is not None:
+        with gathered(problems):
+            deal.sheet(sheet)
+    if problems:
+        raise InputError(problems)
+    return deal.case(scenario, settings, all_pins)
+
+
+def exit_on(case: Case) -> None:
+    """End with status 1, and say which, where a check of the model failed."""
+    from dealgrid.output.terminal import checks_line, tell
+
+    if not case.checks.passed:
+        tell(checks_line(case))
+        raise typer.Exit(CHECK_FAILED)
