@@ -116,8 +116,10 @@ def _word(token: str) -> str:
     return word
 
 
-def table_bytes(title: str, rows: Iterable[Sequence[object]], widths: Sequence[float]) -> bytes:
-    """A workbook of one sheet with a heading and rows of numbers, dates and texts; no text becomes a formula."""
+def table_bytes(
+    title: str, heading: Sequence[str], rows: Iterable[Sequence[tuple[object, str]]], widths: Sequence[float]
+) -> bytes:
+    """A workbook of one sheet: a heading, and cells of value and number format; no text becomes a formula."""
     import datetime as dt
 
     import openpyxl
@@ -125,21 +127,20 @@ def table_bytes(title: str, rows: Iterable[Sequence[object]], widths: Sequence[f
     from openpyxl.utils import get_column_letter
 
     book = openpyxl.Workbook()
-    book.properties.created = book.properties.modified = dt.datetime(2000, 1, 1)  # the same bytes for the same table
+    book.properties.creator = "dealgrid"
+    book.properties.created = dt.datetime(2000, 1, 1)
     sheet = book.active
     sheet.title = title
-    for line, row in enumerate(rows, 1):
-        for column, value in enumerate(row, 1):
-            if value is None or value == "":
+    for line, row in enumerate(([(name, "General") for name in heading], *rows), 1):
+        for column, (value, number_format) in enumerate(row, 1):
+            if value == "":
                 continue
             cell = sheet.cell(line, column)
             cell.value = value
+            cell.number_format = number_format
+            cell.font = Font(name="Arial", size=9, bold=line == 1)
             if isinstance(value, str):
                 cell.data_type = "s"
-            elif isinstance(value, dt.date):
-                cell.number_format = "yyyy-mm-dd"
-            if line == 1:
-                cell.font = Font(bold=True)
     for column, width in enumerate(widths, 1):
         sheet.column_dimensions[get_column_letter(column)].width = width
     sheet.freeze_panes = "A2"

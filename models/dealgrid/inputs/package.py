@@ -271,7 +271,7 @@ class _Look:
 
     def _row(self, number: str) -> None:
         if not (number.isascii() and number.isdigit() and len(number) < 8 and int(number) <= MOST_ROWS):
-            raise _UnfitError(f"the part {quoted(self.name)} has a row {quoted(number)}; at most {MOST_ROWS:,} are read",
+            raise _UnfitError(f"the part {quoted(self.name)} has a row {quoted(number)}, beyond {MOST_ROWS:,}",
                               "", "remove what stands so far down")  # fmt: skip
 
     def _begin_formula(self, word: str, attributes: Mapping[str, str]) -> None:
