@@ -31,6 +31,7 @@ for command in (
     pages.lab,
 ):
     app.command()(command)
+app.command("import")(tables.import_workbook)
 app.add_typer(tables.params, name="params")
 
 

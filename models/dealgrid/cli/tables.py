@@ -68,3 +68,31 @@ def import_params(
         return
     plan.write()
     tell(f"Written: {len(plan.texts)} file{'s' if len(plan.texts) > 1 else ''}.")
+
+
+def import_workbook(
+    file: Annotated[Path, typer.Argument(help="A workbook of `dealgrid excel`, its inputs changed.")],
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="The scenario it becomes.")],
+    title: Annotated[str | None, typer.Option(help="Its title.")] = None,
+    why: Annotated[str | None, typer.Option(help="Why somebody would look at it.")] = None,
+    column: Annotated[
+        str | None, typer.Option(metavar="SCENARIO", help="Read this column, not the one chosen in the workbook.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Change the scenario if there is one of that name.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Read a workbook's changed inputs back as a scenario: print what changed, then write it."""
+    from dealgrid.exchange.live import draft
+    from dealgrid.output.terminal import tell
+
+    made = draft(Deal.load(), file, name, title, why, column, replace)
+    print("\n".join(made.lines), flush=True)
+    for remark in made.remarks:
+        tell(remark)
+    if dry_run:
+        tell("Nothing was written.")
+        return
+    made.write()
+    tell(f"Written: {made.path.name}. See it with: dealgrid show {name}")

@@ -21,7 +21,8 @@ from dealgrid.inputs.parameters import groups_of
 from dealgrid.inputs.scenarios import scenario_text
 from dealgrid.inputs.settings import read_settings
 from dealgrid.inputs.table import BASE, RISKY
-from dealgrid.output.workbook import LAYOUT, MADE_FROM, Address, CellMap, Request, cell_map, fingerprint, write
+from dealgrid.output.workbook import LAYOUT, MADE_FROM, Request, cell_map, fingerprint, write
+from dealgrid.output.workbook.cells import Address, CellMap
 from dealgrid.problems import DealgridError, InputError, Problem
 
 COVER, INPUTS = "Cover", "Inputs"
@@ -148,7 +149,7 @@ def _request(sheets: Mapping[str, Grid], complaints: Complaints) -> Request | No
     if request.layout != LAYOUT:
         age = "an older" if request.layout < LAYOUT else "a newer"
         there.add(f"the workbook has layout {request.layout}, of {age} dealgrid ({request.version})",
-                  f"layout {LAYOUT}", f"{EXPORT} and carry the inputs over, or use the dealgrid that wrote it")  # fmt: skip
+                  f"layout {LAYOUT}", f"{EXPORT} and carry the inputs over")  # fmt: skip
         return None
     return request
 
@@ -285,7 +286,7 @@ class _Reading:
             if len(wrong) > MOST_NAMED:
                 self.complaints.at(f"{self.complaints.where}, {tab}").add(
                     f"{len(wrong) - MOST_NAMED:,} more cells are not as they were written",
-                    "rows and columns where they were", "undo inserted, deleted or sorted rows and columns")  # fmt: skip
+                    "rows and columns where they were", "undo what was inserted, deleted or sorted")  # fmt: skip
         added = [tab for tab in self.sheets if tab not in self.written]
         if added:
             self.remarks.append(f"Not read, as dealgrid did not write {'it' if len(added) == 1 else 'them'}: the "
@@ -305,15 +306,13 @@ class _Reading:
                 if not _is_same(was, now):
                     yield (address, f"the pin of {self.map.pins[address].row} is {_told(now)}, it was {_told(was)}",
                            "the figure as it was written: a scenario holds no pins",
-                           "put it back; give the figure with --pin, or with its source in params/actuals.yaml")  # fmt: skip
+                           "put it back; give the figure with --pin, or in params/actuals.yaml")  # fmt: skip
             elif (was and was.formula) or (now and now.formula):
                 if not _is_same(was, now):
                     yield (address, f"the formula is changed: {_told(now)}", _told(was),
                            "put it back: rows are changed in the model, inputs in blue cells")  # fmt: skip
-            elif _is_text(was) and (_is_text(now) or now is None) and was and was.value not in names:
-                notes += 1
-            elif was is None:
-                notes += 1
+            elif was is None or (_is_text(was) and was.value not in names and (now is None or _is_text(now))):
+                notes += not _is_same(was, now)
             elif not _is_same(was, now):
                 yield (address, f"{_told(now)} stands in a cell that is no input", _told(was),
                        "put it back: only blue cells are read")  # fmt: skip
@@ -523,5 +522,3 @@ def _in_words(target: Path, found: Found, present: Scenario | None, deal: Deal) 
             if before != after:
                 texts = (value_text(each, unit) if each is not None else "(base)" for each in (before, after))
                 yield f"  in the file, {name}: {' → '.join(texts)}"
-
-
