@@ -229,12 +229,17 @@ def _check_sums(deal: Deal, changes: list[Change], complaints: Complaints) -> No
     base: dict[str, Setting] = {name: parameter.value for name, parameter in deal.parameters.items()}
     base |= {change.name: change.value for change in changes if change.where == BASE and change.value is not None}
     scenarios = {**deal.scenarios, **_changed_scenarios(deal, changes)}
-    layers = {BASE: {}, **{name: scenario.set for name, scenario in scenarios.items()}}
+    said: set[str] = set()  # a fault of the base shows in every scenario
+    layers: dict[str, Mapping[str, Setting]] = {
+        BASE: {},
+        **{name: scenario.set for name, scenario in scenarios.items()},
+    }
     for where, settings in layers.items():
         for members, error in sums_apart({**base, **settings}, groups_of(deal.parameters)):
             own = [change for change in changes if change.name in members and change.where in (where, BASE)]
             touched = own[0].row if own else None
-            if touched:
+            if touched and error.what not in said:
+                said.add(error.what)
                 touched.misread(error, "value", f"{own[0].name} in {where}")
 
 
