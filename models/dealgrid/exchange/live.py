@@ -15,7 +15,7 @@ from dealgrid.inputs import Dated, Scenario, Setting, Value, apply_settings, val
 from dealgrid.inputs.adding_up import sums_apart
 from dealgrid.inputs.complaints import Complaints, MisreadError, did_you_mean, listed, quoted
 from dealgrid.inputs.dated import read_dated
-from dealgrid.inputs.files import shown, write_text
+from dealgrid.inputs.files import STEM, shown, write_text
 from dealgrid.inputs.grid import Cell, Grid, canonical, read_workbook
 from dealgrid.inputs.parameters import groups_of
 from dealgrid.inputs.scenarios import scenario_text
@@ -93,6 +93,12 @@ def read_live(deal: Deal, path: Path, column: str | None = None) -> Found:
     sheets = read_workbook(path, complaints)
     complaints.finish()
     assert sheets is not None
+    return read_grids(deal, sheets, shown(path), column)
+
+
+def read_grids(deal: Deal, sheets: Mapping[str, Grid], where: str, column: str | None = None) -> Found:
+    """The same for sheets already read; `where` names their file in messages."""
+    complaints = Complaints(where, has_lines=False)
     request = _request(sheets, complaints)
     complaints.finish()
     assert request is not None
@@ -105,6 +111,9 @@ def read_live(deal: Deal, path: Path, column: str | None = None) -> Found:
 
 
 def _refuse_name(name: str, present: Scenario | None, replace: bool) -> list[Problem]:
+    if not STEM.fullmatch(name):  # also keeps the file inside its folder
+        return [Problem("--as", f"{quoted(name)} cannot be the name of a scenario",
+                        "lowercase letters, digits, underscores and hyphens", "choose another")]  # fmt: skip
     if name == BASE:
         return [Problem("--as", "`base` is what scenarios differ from", "another name", "choose one")]
     if present and not replace:
