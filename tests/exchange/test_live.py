@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from dealgrid import Case, Deal, InputError
+from dealgrid.cli import app
 from dealgrid.exchange import live
 from dealgrid.exchange.live import Found, draft, read_grids
 from dealgrid.inputs import Dated
@@ -318,6 +320,19 @@ def test_a_name_or_text_that_cannot_be_is_refused(
     with pytest.raises(InputError, match=said):
         draft(deal, Path("deal.xlsx"), **options)
     assert not Path("evil.yaml").exists()
+
+
+def test_a_dry_run_says_what_would_change_and_writes_nothing(deal: Deal, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {**deal.scenarios["new_deal"].set, "microsoft_stake": 0.31}
+    found = Found("new_deal", "New deal", settings, ("microsoft_stake: 32.5% → 31%  (Inputs!F9)",), ("A remark.",))
+    monkeypatch.setattr(live, "read_live", lambda *_: found)
+    run = CliRunner().invoke(app, ["import", "deal.xlsx", "--as", "my-case", "--dry-run"])
+    assert run.exit_code == 0
+    assert run.stdout == (
+        "params/scenarios/my-case.yaml (new), from the column new_deal\n  microsoft_stake: 32.5% → 31%  (Inputs!F9)\n"
+    )
+    assert "A remark." in run.stderr
+    assert not Path("params/scenarios/my-case.yaml").exists()
 
 
 def test_a_replaced_scenario_keeps_its_title_and_comments(deal: Deal, monkeypatch: pytest.MonkeyPatch) -> None:
