@@ -19,7 +19,7 @@ LARGEST_RATIO, SMALL = 200, 1_000_000  # a part that swells more than this is a 
 LARGEST_SIDE_PART = 8_000_000  # parts other than sheets and texts are held in memory whole
 MOST_CELLS, MOST_ROWS, DEEPEST = 400_000, 100_000, 64
 MOST_ELEMENTS, MOST_SIDE_ELEMENTS = 2_000_000, 200_000  # of XML: in all, and of those that are no cell and no text
-MOST_FORMULA_TEXT = 40_000_000  # characters, a shared formula counted at each of its cells
+MOST_FORMULA_TEXT, COST_OF_SHARED = 40_000_000, 4  # characters; a shared formula is worked out at each of its cells
 CHUNK = 1 << 16
 
 ZIP, OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
@@ -300,7 +300,7 @@ class _Look:
         length = self.shared.get(self.share, 0) if self.share and not formula else len(formula)
         if self.share and formula:
             self.shared[self.share] = length
-        self.counted.formula_text += length
+        self.counted.formula_text += length * (COST_OF_SHARED if self.share else 1)
         if self.counted.formula_text > MOST_FORMULA_TEXT:
             raise _UnfitError(f"the formulas have more than {MOST_FORMULA_TEXT:,} characters in all")
         for what in reaches_out(formula):
