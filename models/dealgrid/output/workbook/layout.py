@@ -280,9 +280,7 @@ class Layout:
             names = [name for name in self.dated if name in book.given]
             names += [COMING + name for name in self.dated if COMING + name in book.given]
             names.sort(key=lambda name: list(self.dated).index(name.removeprefix(COMING)))
-            self.series.append(
-                calendar | {name: Place(TIMELINES, place) for place, name in enumerate(names, line + 1)}
-            )
+            self.series.append(calendar | {name: Place(TIMELINES, place) for place, name in enumerate(names, line + 1)})
             line += len(names) + 2
         self.ends[TIMELINES] = line - 1
 
@@ -361,9 +359,7 @@ def entries_of(value: Setting) -> list[tuple[float, float]]:
 def _given(deal: Deal, scenario: str, settings: Mapping[str, object]) -> Mapping[str, Setting] | None:
     """The values of a scenario under the settings of the workbook; None where the two do not go together."""
     try:
-        return apply_settings(
-            deal.parameters, deal.scenario(scenario).set, check_settings(settings, deal.parameters)
-        )
+        return apply_settings(deal.parameters, deal.scenario(scenario).set, check_settings(settings, deal.parameters))
     except InputError:
         return None
 
@@ -390,4 +386,3 @@ def _pins_by_row(
         for fixed in fix(pin, deal.book.rows[pin.row], calendar):
             found.setdefault(pin.row, ({}, {}))[1][fixed.period] = pin, float(np.asarray(fixed.value))
     return {name: found[name] for name in deal.book.rows if name in found}
-
