@@ -13,11 +13,8 @@ from xml.etree import ElementTree
 import formualizer
 import ironcalc
 
-from dealgrid.output.workbook.layout import ENDLESS, NO_RATE
-
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 ENDLESS_FROM = 1e290  # no limit less an amount, or times a rate, is no limit all the same
-NOTHING = 1e-9  # a gap or a residue this small is zero
 Cells = dict[tuple[str, str], float | str]
 
 
@@ -54,7 +51,7 @@ class IronCalc:
             path = Path(folder, "made.xlsx")
             path.write_bytes(made)
             self.model = ironcalc.load_from_xlsx(str(path), "en", "UTC", "en")
-        self.tabs = {each["name"] if isinstance(each, dict) else each.name: number for number, each in enumerate(self.model.get_worksheets_properties())}
+        self.tabs = {each["name"]: number for number, each in enumerate(self.model.get_worksheets_properties())}
 
     def type(self, tab: str, cell: str, value: float | str) -> None:
         """Change a cell."""
@@ -74,6 +71,7 @@ class Formualizer:
 
     def __init__(self, made: bytes) -> None:
         self.book = formualizer.Workbook.from_bytes(made)
+        self.book.set_temporal_egress("serial")
 
     def type(self, tab: str, cell: str, value: float | str) -> None:
         """Change a cell."""
@@ -89,18 +87,13 @@ def difference(value: object, expected: float | str) -> float:
     """How far apart two cells are, relative to the larger of 1 and the expected value; infinite if unlike."""
     if isinstance(expected, str) or isinstance(value, str):
         return 0.0 if value == expected else math.inf
-    if hasattr(value, "toordinal"):
-        value = float((value - type(value)(1899, 12, 30)).days)
     if not isinstance(value, int | float) or isinstance(value, bool):
         return math.inf
-    if abs(expected) >= ENDLESS_FROM or abs(value) >= ENDLESS_FROM:
-        return 0.0 if (abs(expected) >= ENDLESS_FROM and abs(value) >= ENDLESS_FROM) and value * expected > 0 or value == expected else math.inf
+    if max(abs(expected), abs(value)) >= ENDLESS_FROM:
+        return 0.0 if min(abs(expected), abs(value)) >= ENDLESS_FROM and value * expected > 0 else math.inf
     return abs(value - expected) / max(1.0, abs(expected))
 
 
 def worst(found: Cells, expected: Cells) -> tuple[float, tuple[str, str]]:
     """The largest difference between two sets of cells, and where it is."""
     return max((difference(found[at], value), at) for at, value in expected.items())
-
-
-_ = ENDLESS, NO_RATE

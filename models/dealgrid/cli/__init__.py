@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from dealgrid.cli import figures, pages, reports, tables
+from dealgrid.cli import excel, figures, pages, reports, tables
 from dealgrid.cli.options import BAD_INPUT, INTERRUPTED, RUN_FAILED
 from dealgrid.problems import DealgridError, RunError
 
@@ -28,6 +28,7 @@ for command in (
     figures.compare,
     figures.check,
     reports.report,
+    excel.excel,
     pages.lab,
 ):
     app.command()(command)

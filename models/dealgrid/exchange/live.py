@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import math
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +24,9 @@ from dealgrid.inputs.settings import read_settings
 from dealgrid.inputs.table import BASE, RISKY
 from dealgrid.output.workbook import LAYOUT, MADE_FROM, Request, cell_map, fingerprint, write
 from dealgrid.output.workbook.cells import Address, CellMap
+from dealgrid.output.workbook.layout import COVER, INPUTS, LEFT_OUT
 from dealgrid.problems import DealgridError, InputError, Problem
 
-COVER, INPUTS = "Cover", "Inputs"
 ENDLESS = 1e300 * (1 - 1e-9)  # the workbook's figure for never and no limit, as programs may round it
 ROUNDING = 1e-13  # relative: some programs save fifteen digits
 LONGEST_REQUEST, MOST_CASES = 32_767, 50
@@ -171,10 +172,11 @@ def _as_it_was(deal: Deal, sheets: Mapping[str, Grid], request: Request, complai
     if request.deal != deal.name:
         complaints.add(f"the workbook is of the deal {quoted(request.deal)}", f"the deal {quoted(deal.name)}", EXPORT)
         return None
-    said = {str(cell.value) for cell in sheets.get(INPUTS, {}).values() if isinstance(cell.value, str)}
-    told = " ".join(text for text in said if "," in text or ":" in text)
+    texts = [cell.value for cell in sheets.get(INPUTS, {}).values() if isinstance(cell.value, str)]
+    left_out = " ".join(text for text in texts if text.startswith(LEFT_OUT))
+    named = {*texts, *re.findall(r"[\w+-]+", left_out)}
     then = copy.copy(deal)
-    then.scenarios = {name: each for name, each in deal.scenarios.items() if name in said or f" {name}" in told}
+    then.scenarios = {name: each for name, each in deal.scenarios.items() if name in named}
     for each in (deal, then):
         if fingerprint(each) == request.model:
             return each
@@ -304,7 +306,7 @@ class _Reading:
     def _compare_sheet(self, tab: str) -> Iterator[tuple[Address, str, str, str]]:
         """(cell, what is wrong, what was expected, advice) for every cell that may not be as it is."""
         written, found = self.written[tab], self.sheets[tab]
-        names = set(self.deal.scenarios)
+        names = {cell.scenario for cell in self.map.inputs.values()}  # formulas look for these
         notes = 0
         skip = {address for address in (*self.map.inputs, *self.map.selectors) if address[0] == tab}
         for place in dict.fromkeys((*written, *found)):

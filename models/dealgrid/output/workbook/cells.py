@@ -89,7 +89,8 @@ def _pins(layout: Layout) -> dict[Address, PinCell]:
     found: dict[Address, PinCell] = {}
     kinds = {"actual": Pinned.ACTUAL, "known": Pinned.KNOWN, "pin": Pinned.OWN}
     for name, pinned in layout.pinned.items():
-        places = {None: TOTAL} if pinned.row.is_once else dict(zip(layout.periods, range(FIRST, FIRST + len(layout.periods)), strict=True))
+        over = zip(layout.periods, range(FIRST, FIRST + len(layout.periods)), strict=True)
+        places: dict[str | None, int] = {None: TOTAL} if pinned.row.is_once else dict(over)
         for period, column in places.items():
             for kind, line in kinds.items():
                 found[_address(Place(PINS, pinned.line + line, column))] = PinCell(name, period, kind)

@@ -18,7 +18,6 @@ from dealgrid.output.workbook.layout import (
     LIVE_COLUMNS,
     MONTHS,
     NO_RATE,
-    OPENING,
     PINS,
     TIMELINES,
     TOTAL,
@@ -120,11 +119,12 @@ class Formulas:
         return f"SUMPRODUCT(({self._whole(line)}*{self._whole(line, 1)}<0)*1)"
 
     def worth_at_rate(self, case: int, name: str) -> str:
-        """What the flow is worth at its rate of return: nothing, if the rate is right."""
+        """What the flow is worth at its rate of return, as a part of its size: nothing, if the rate is right."""
         flow, years = self._flow(name)
         place = self.layout.place(case, name)
         rate = f"(1+{letters(TOTAL)}{place.line + 1})^(1/{self.layout.place(case, years).seen_from(place.tab)})-1"
-        return f'IFERROR(NPV({rate},{self.range(case, flow, place.tab)}),"{NO_RATE}")'
+        cells = self.range(case, flow, place.tab)
+        return f'IFERROR(NPV({rate},{cells})/SUMPRODUCT(ABS({cells})),"{NO_RATE}")'
 
     def _flow(self, name: str) -> tuple[str, str]:
         found = rate_flow(self.deal, name)
@@ -136,7 +136,7 @@ class Formulas:
     def calendar(self, name: str) -> str:
         """A column of the calendar, from the first year and the number of periods in a year alone."""
         line = {each: self.layout.series[0][each].line + 1 for each in self.layout.cases[0].calendar.ingredients()}
-        start, end, year = (f"{HERE}{line[each]}" for each in ("period_start", "period_end", "calendar_year"))
+        start, year = (f"{HERE}{line[each]}" for each in ("period_start", "calendar_year"))
         months, parts = (self.layout.live(0, each).seen_from(TIMELINES) for each in (MONTHS, PERIODS_PER_YEAR))
         return {
             "period_start": f"{BEFORE}{line['period_end']}+1",
@@ -197,7 +197,3 @@ class Formulas:
         actual, known, own = (f"{HERE}{pinned.line + line + 1}" for line in range(Pinned.VALUE))
         valued = self.layout.live(case, VALUATION_DATE).seen_from(PINS)
         return f"IF(ISNUMBER({own}),1,IF(ISNUMBER({actual}),IF({known}<={valued},1,0),0))"
-
-    def opening_column(self) -> str:
-        """Letters of the column before the first period."""
-        return letters(OPENING)

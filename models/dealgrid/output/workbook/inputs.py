@@ -9,7 +9,7 @@ import numpy as np
 
 from dealgrid.deal import VALUATION_DATE
 from dealgrid.inputs import UNITS, Parameter, Setting, display_value
-from dealgrid.inputs.dated import LINEAR, NOTHING
+from dealgrid.inputs.dated import LINEAR
 from dealgrid.output.workbook.formulas import Formulas
 from dealgrid.output.workbook.layout import (
     CONSTANTS,
@@ -21,8 +21,8 @@ from dealgrid.output.workbook.layout import (
     HEAD,
     INPUTS,
     INPUTS_HEAD,
+    LEFT_OUT,
     LIVE_COLUMNS,
-    OPENING,
     PINS,
     POSITION,
     SELECTOR,
@@ -53,11 +53,12 @@ ABOUT_PINS = (
 def draw_inputs(pen: Pen, layout: Layout, formulas: Formulas, footer: str) -> None:
     """Every parameter with one value: the live value of each case, each scenario's, range, grade and source."""
     cases, scenarios = len(layout.cases), layout.scenarios
-    widths = [46, 14, *[13] * cases, *[13] * len(scenarios), 11, 11, 7, 70, 40, 30]
+    column = max(12.0, *(1.1 * len(name) + 2 for name in scenarios))
+    widths = [label_width(layout), 14, *[column] * (cases + len(scenarios)), 11, 11, 7, 70, 40, 30]
     sheet = pen.sheet(INPUTS, widths, footer)
     sheet.title(INPUTS, ABOUT_INPUTS)
     if layout.left_out:
-        left = "Not in this workbook, as their periods or what was set differ: " + ", ".join(layout.left_out) + "."
+        left = LEFT_OUT + ", ".join(layout.left_out) + "."
         sheet.text(2, 0, left, font_color=GREY)
     _choice(sheet, layout)
     sheet.text(POSITION, 0, "Its place among the scenarios", font_color=GREY)
@@ -68,14 +69,13 @@ def draw_inputs(pen: Pen, layout: Layout, formulas: Formulas, footer: str) -> No
         place = list(scenarios).index(given.scenario) + 1
         sheet.formula(POSITION, FIRST_CASE + case, position, place, "count")
     lives = ["live"] if cases == 1 else [f"case {case + 1}" for case in range(cases)]
-    for column, (name, title) in enumerate(layout.titles.items(), first):
-        sheet.text(INPUTS_HEAD - 1, column, title, font_color=GREY, text_wrap=True, align="right", valign="bottom")
-        _ = name
+    for place, title in enumerate(layout.titles.values(), first):
+        sheet.text(INPUTS_HEAD - 1, place, title, font_color=GREY, text_wrap=True, align="right", valign="bottom")
     sheet.height(INPUTS_HEAD - 1, 52)
     heads = ["", "unit", *lives, *scenarios, "lowest", "highest", "grade", "source", "note", "name"]
     sheet.head(INPUTS_HEAD, heads, left=2, height=27)
-    for column in range(layout.after_scenarios + 2, layout.after_scenarios + 6):
-        sheet.text(INPUTS_HEAD, column, heads[column], bold=True, bottom=1, valign="bottom")
+    for place in range(layout.after_scenarios + 2, layout.after_scenarios + 6):
+        sheet.text(INPUTS_HEAD, place, heads[place], bold=True, bottom=1, valign="bottom", indent=1)
     sheet.freeze(INPUTS_HEAD + 1, FIRST_CASE + cases)
     for line, text in layout.bands[INPUTS].items():
         sheet.band(line, text, layout.after_scenarios + 6)
@@ -93,9 +93,15 @@ def draw_inputs(pen: Pen, layout: Layout, formulas: Formulas, footer: str) -> No
     sheet.print_area(layout.ends[INPUTS] - 1, layout.after_scenarios + 5, 2)
 
 
+def label_width(layout: Layout) -> float:
+    """Wide enough for the longest label of a parameter."""
+    return 4 + 0.82 * max(len(each.label) for each in layout.deal.parameters.values())
+
+
 def _choice(sheet: Sheet, layout: Layout) -> None:
     """The cells that choose a scenario each."""
-    heads = f"=${letters(layout.first_scenario)}${INPUTS_HEAD + 1}:${letters(layout.after_scenarios - 1)}${INPUTS_HEAD + 1}"
+    ends = (layout.first_scenario, layout.after_scenarios - 1)
+    first, last = (f"${letters(each)}${INPUTS_HEAD + 1}" for each in ends)
     sheet.text(SELECTOR, 0, "Scenario", bold=True)
     sheet.text(SELECTOR, 1, "choose", font_color=GREY)
     for case, given in enumerate(layout.cases):
@@ -104,7 +110,7 @@ def _choice(sheet: Sheet, layout: Layout) -> None:
         sheet.text(SELECTOR, column, given.scenario, text_wrap=True, **looks)
         rule = {
             "validate": "list",
-            "source": heads,
+            "source": f"={first}:{last}",
             "input_title": "Scenario",
             "input_message": "Choose one of the scenarios whose columns stand to the right.",
             "error_title": "Not a scenario",
@@ -115,9 +121,9 @@ def _choice(sheet: Sheet, layout: Layout) -> None:
 
 
 def _about(sheet: Sheet, line: int, label: str, unit: str) -> None:
-    sheet.text(line, 0, label, text_wrap=True)
+    sheet.text(line, 0, label)
     sheet.text(line, 1, unit, font_color=GREY)
-    sheet.height(line, 12.5 * (1 + len(label) // 50), level=1)
+    sheet.height(line, 12.5, level=1)
 
 
 def _input_line(sheet: Sheet, layout: Layout, formulas: Formulas, parameter: Parameter, line: int) -> None:
@@ -129,10 +135,10 @@ def _input_line(sheet: Sheet, layout: Layout, formulas: Formulas, parameter: Par
         formula = formulas.chosen(line, first, last, Place(INPUTS, POSITION, FIRST_CASE + case))
         sheet.formula(line, FIRST_CASE + case, formula, _one(given.given[name]), unit, endless=endless, bold=True)
     is_fixed = name in FIXED
-    for column, given in enumerate(layout.scenarios.values(), first):
-        value = _one(given[name])
-        looks = {"font_color": GREY if is_fixed else BLUE} | (
-            {} if given[name] == parameter.value else {"bg_color": SHADE}
+    for column, values in enumerate(layout.scenarios.values(), first):
+        value = _one(values[name])
+        looks: dict[str, Any] = {"font_color": GREY if is_fixed else BLUE} | (
+            {} if values[name] == parameter.value else {"bg_color": SHADE}
         )
         sheet.number(line, column, value, unit, endless=endless, **looks)
     rule = _fixed_rule(_one(layout.cases[0].given[name])) if is_fixed else rule_of(parameter)
@@ -192,7 +198,7 @@ def draw_dated(pen: Pen, layout: Layout, formulas: Formulas, footer: str) -> Non
     if not layout.dated:
         return
     cases, scenarios = len(layout.cases), layout.scenarios
-    widths = [46, 14, *[10, 10, 10, 10] * cases, *[10, 10] * len(scenarios), 11, 11, 7, 70, 40, 30]
+    widths = [label_width(layout), 14, *[10, 10, 10, 10] * cases, *[10, 10] * len(scenarios), 11, 11, 7, 70, 40, 30]
     sheet = pen.sheet(DATED, widths, footer)
     sheet.title(DATED, ABOUT_DATED)
     first, last = layout.first_pair, layout.after_pairs - 1
@@ -212,13 +218,12 @@ def draw_dated(pen: Pen, layout: Layout, formulas: Formulas, footer: str) -> Non
     sheet.head(INPUTS_HEAD, [*heads, "lowest", "highest", "grade", "source", "note", "name"], left=2, height=15)
     for column in range(layout.after_pairs + 2, layout.after_pairs + 6):
         text = ["grade", "source", "note", "name"][column - layout.after_pairs - 2]
-        sheet.text(INPUTS_HEAD, column, text, bold=True, bottom=1, valign="bottom")
+        sheet.text(INPUTS_HEAD, column, text, bold=True, bottom=1, valign="bottom", indent=1)
     sheet.freeze(INPUTS_HEAD + 1, FIRST_CASE + LIVE_COLUMNS * cases)
     for line, text in layout.bands[DATED].items():
         sheet.band(line, text, layout.after_pairs + 6)
     for name in layout.dated:
         _timeline(sheet, layout, formulas, layout.deal.parameters[name])
-    sheet.words_for_endless(layout.ends[DATED], layout.after_pairs + 1)
     sheet.print_area(layout.ends[DATED] - 1, layout.after_pairs + 5, 3)
 
 
@@ -232,20 +237,20 @@ def _timeline(sheet: Sheet, layout: Layout, formulas: Formulas, parameter: Param
         sheet.text(line, 0, f"{label}", font_color=GREY, indent=1)
         sheet.text(line, 1, parameter.unit, font_color=GREY)
         sheet.height(line, 12.5, level=1)
-    for column, given in zip(range(layout.first_pair, layout.after_pairs, 2), layout.scenarios.values(), strict=True):
-        _entries(sheet, layout, parameter, column, given)
+    for column, values in zip(range(layout.first_pair, layout.after_pairs, 2), layout.scenarios.values(), strict=True):
+        _entries(sheet, layout, parameter, column, values)
     _about_parameter(sheet, layout.after_pairs, lines.entries, parameter)
 
 
 def _entries(sheet: Sheet, layout: Layout, parameter: Parameter, column: int, given: Mapping[str, Setting]) -> None:
     """The dates and values of one scenario."""
     lines, value = layout.dated[parameter.name], given[parameter.name]
-    looks = {"font_color": BLUE} | ({} if value == parameter.value else {"bg_color": SHADE})
+    looks: dict[str, Any] = {"font_color": BLUE} | ({} if value == parameter.value else {"bg_color": SHADE})
     entries = entries_of(value)
     entries += [(ENDLESS, 0.0)] * (lines.slots - len(entries))
     for line, (day, amount) in enumerate(entries, lines.entries):
         sheet.number(line, column, day, DAY_OR_ALWAYS, **looks)
-        sheet.number(line, column + 1, amount, parameter.unit, endless=np.isinf(amount), **looks)
+        sheet.number(line, column + 1, amount, parameter.unit, endless=np.isinf(parameter.high), **looks)
     sheet.allow(lines.entries, column + 1, lines.last, column + 1, rule_of(parameter))
     rule = {
         "validate": "decimal",
@@ -268,7 +273,7 @@ def _live_entries(
     entries = entries_of(value)
     entries += [(ENDLESS, 0.0)] * (lines.slots - len(entries))
     if lines.first < lines.entries:
-        begin, until, held, slope = (letters(column + place) for place in range(LIVE_COLUMNS))
+        begin, _, held, _ = (letters(column + place) for place in range(LIVE_COLUMNS))
         sheet.number(lines.first, column, 0, DAY_OR_ALWAYS, num_format='"–"')
         sheet.formula(lines.first, column + 1, f"{begin}{lines.entries + 1}", entries[0][0], DAY_OR_ALWAYS)
         sheet.formula(lines.first, column + 2, f"{held}{lines.entries + 1}", entries[0][1], parameter.unit)
@@ -279,7 +284,12 @@ def _live_entries(
         dates, values = Place(DATED, POSITION, column), Place(DATED, POSITION, column + 2)
         sheet.formula(line, column, formulas.chosen(line, first, last, dates), day, DAY_OR_ALWAYS)
         sheet.formula(
-            line, column + 2, formulas.chosen(line, first, last, values), amount, parameter.unit, np.isinf(amount)
+            line,
+            column + 2,
+            formulas.chosen(line, first, last, values),
+            amount,
+            parameter.unit,
+            np.isinf(parameter.high),
         )
         is_last = line == lines.last
         until = ENDLESS if is_last else entries[place + 1][0]
@@ -296,7 +306,6 @@ def _live_entries(
             )
             per_day = 0.0 if until >= ENDLESS or until <= day else (entries[place + 1][1] - amount) / (until - day)
             sheet.formula(line, column + 3, formula, per_day, "number")
-    _ = NOTHING
 
 
 def draw_pins(pen: Pen, layout: Layout, formulas: Formulas, footer: str) -> None:
@@ -325,7 +334,6 @@ def draw_pins(pen: Pen, layout: Layout, formulas: Formulas, footer: str) -> None
             else:
                 sheet.series(place.line, formula, np.array(flags), "flag")
     sheet.print_area(layout.ends[PINS] - 1, layout.last, 1 + len(layout.periods) // 30)
-    _ = OPENING
 
 
 def _places(layout: Layout, pinned: Pinned) -> list[int | None]:

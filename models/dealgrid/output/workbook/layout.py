@@ -21,6 +21,7 @@ from dealgrid.problems import InputError, Problem
 COVER, INPUTS, DATED, TIMELINES, PINS = "Cover", "Inputs", "Dated inputs", "Timelines", "Pins"
 ALL_CHECKS, COMPARE, CHARTS = "All checks", "Compare", "Charts"
 RESERVED = (COVER, INPUTS, DATED, TIMELINES, PINS, ALL_CHECKS, COMPARE, CHARTS)
+LEFT_OUT = "Not in this workbook, as their periods or what was set differ: "  # before the names, on Inputs
 WIDEST_NAME = 31  # of a tab, as Excel allows
 ENDLESS = 1e300  # how a cell holds "never" and "no limit": engine/ops.py spells it so
 NO_RATE = "n/a"  # what a cell holds where there is no rate of return
@@ -280,9 +281,7 @@ class Layout:
             names = [name for name in self.dated if name in book.given]
             names += [COMING + name for name in self.dated if COMING + name in book.given]
             names.sort(key=lambda name: list(self.dated).index(name.removeprefix(COMING)))
-            self.series.append(
-                calendar | {name: Place(TIMELINES, place) for place, name in enumerate(names, line + 1)}
-            )
+            self.series.append(calendar | {name: Place(TIMELINES, place) for place, name in enumerate(names, line + 1)})
             line += len(names) + 2
         self.ends[TIMELINES] = line - 1
 
@@ -361,9 +360,7 @@ def entries_of(value: Setting) -> list[tuple[float, float]]:
 def _given(deal: Deal, scenario: str, settings: Mapping[str, object]) -> Mapping[str, Setting] | None:
     """The values of a scenario under the settings of the workbook; None where the two do not go together."""
     try:
-        return apply_settings(
-            deal.parameters, deal.scenario(scenario).set, check_settings(settings, deal.parameters)
-        )
+        return apply_settings(deal.parameters, deal.scenario(scenario).set, check_settings(settings, deal.parameters))
     except InputError:
         return None
 
@@ -390,4 +387,3 @@ def _pins_by_row(
         for fixed in fix(pin, deal.book.rows[pin.row], calendar):
             found.setdefault(pin.row, ({}, {}))[1][fixed.period] = pin, float(np.asarray(fixed.value))
     return {name: found[name] for name in deal.book.rows if name in found}
-

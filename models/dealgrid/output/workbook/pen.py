@@ -85,7 +85,8 @@ class Sheet:
     def number(self, line: int, column: int, value: float, unit: str, endless: bool = False, **looks: Any) -> None:
         """A figure typed in."""
         looks = {"num_format": number_format(unit, endless), "align": "right", **looks}
-        self._sheet.write_number(line, column, _Exact(math.copysign(ENDLESS, value) if math.isinf(value) else value), self._pen.format(**looks))
+        held = math.copysign(ENDLESS, value) if math.isinf(value) else value
+        self._sheet.write_number(line, column, _Exact(held), self._pen.format(**looks))
 
     def blank(self, line: int, column: int, unit: str, **looks: Any) -> None:
         """A cell in which a figure may be typed."""
@@ -108,9 +109,7 @@ class Sheet:
         held = value if isinstance(value, str) else as_held(float(value))
         self._sheet.write_formula(line, column, "=" + at(formula, column), self._pen.format(**looks), held)
 
-    def series(
-        self, line: int, formula: str, values: np.ndarray, unit: str, **looks: Any
-    ) -> None:
+    def series(self, line: int, formula: str, values: np.ndarray, unit: str, **looks: Any) -> None:
         """One formula along all periods, with its values."""
         endless = bool(np.isinf(values).any())
         looks = {
@@ -197,7 +196,8 @@ class Sheet:
 
     def words_for_endless(self, last_line: int, last_column: int) -> None:
         """Amounts without a limit in words wherever one may come up."""
-        rule = {"type": "cell", "criteria": ">=", "value": 1e290, "format": self._endless()}
+        criteria = '=AND(ISNUMBER(C1),C1>=1E+290,$B1<>"date",$B1<>"year")'  # a text is more than any number
+        rule = {"type": "formula", "criteria": criteria, "format": self._endless()}
         self._sheet.conditional_format(0, 2, last_line, last_column, rule)
 
     def print_area(self, last_line: int, last_column: int, pages: int) -> None:

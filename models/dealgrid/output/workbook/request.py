@@ -43,9 +43,7 @@ class Request:
         deal = cases[0].deal
         return cls(
             scenarios=tuple(case.scenario for case in cases),
-            settings={
-                name: _as_text(cases[0].given[name], deal.parameters[name].unit) for name in cases[0].settings
-            },
+            settings={name: _as_text(cases[0].given[name], deal.parameters[name].unit) for name in cases[0].settings},
             pins=tuple(
                 f"{pin.row}{'@' + pin.period if pin.period else ''}={format_value(pin.value, deal.units[pin.row])}"
                 for pin in cases[0].own_pins

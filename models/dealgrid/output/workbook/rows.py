@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from dealgrid.deal import CALENDAR_UNITS, CHECK, COMING
-from dealgrid.engine.irr import RESIDUE
 from dealgrid.engine.row import OPENING as OPENS
 from dealgrid.engine.row import Row
 from dealgrid.inputs.dated import NOTHING
@@ -28,11 +27,13 @@ from dealgrid.output.workbook.pen import Pen, Sheet
 
 ON_A_PAGE = 24  # periods across a printed page
 WHY, WORDS = 60, 90
+CERTIFICATE = 75  # letters of the longest label of a certificate
 
 
 def widths(layout: Layout) -> list[float]:
     """Column widths of a sheet with periods."""
-    return [62, 14, 10, 8.5, *[9.2] * len(layout.periods), 3, 34, WORDS, WHY]
+    labels = [len(row.label) for row in layout.deal.book.rows.values()] + [CERTIFICATE]
+    return [4 + 0.82 * max(labels), 14, 10, 8.5, *[9.2] * len(layout.periods), 3, 34, WORDS, WHY]
 
 
 def head(sheet: Sheet, layout: Layout, is_model: bool = True) -> None:
@@ -47,7 +48,7 @@ def head(sheet: Sheet, layout: Layout, is_model: bool = True) -> None:
 def draw_timelines(pen: Pen, layout: Layout, formulas: Formulas, footer: str) -> None:
     """The calendar, and every dated parameter in each period of each case."""
     sheet = pen.sheet(TIMELINES, widths(layout)[: layout.last + 3], footer)
-    sheet.title(TIMELINES, "The calendar, and what dated inputs come to in each period: the mean of its days, or a sum.")
+    sheet.title(TIMELINES, "The calendar, and what dated inputs come to in a period: the mean of its days, or a sum.")
     head(sheet, layout, is_model=False)
     for line, text in layout.bands[TIMELINES].items():
         sheet.band(line, text, layout.last + 1)
@@ -152,13 +153,13 @@ def _certificate(sheet: Sheet, layout: Layout, formulas: Formulas, case: int, ro
     flow, _ = rate_flow(layout.deal, row.name) or ("", "")
     values = layout.cases[case].values[flow]
     sign, held = np.zeros(len(values)), 0.0
-    for place, value in enumerate(values):
+    for period, value in enumerate(values.tolist()):
         held = float(np.sign(value)) if value else held
-        sign[place] = held
+        sign[period] = held
     changes = float((sign[1:] * sign[:-1] < 0).sum())
     for place, label, unit in (
         (signs, "Certificate: sign of the flow so far; changes (one: there is exactly one rate)", "count"),
-        (worth, "Certificate: worth of the flow at this rate (nothing, if the rate is right)", "US$ bn"),
+        (worth, "Certificate: worth of the flow at this rate, part of its size (nothing, if right)", "fraction"),
     ):
         sheet.text(place.line, 0, label, font_color=GREY, indent=1)
         sheet.text(place.line, 1, unit, font_color=GREY)
@@ -170,4 +171,3 @@ def _certificate(sheet: Sheet, layout: Layout, formulas: Formulas, case: int, ro
     rate = float(layout.cases[case].values[row.name])
     nothing = NO_RATE if np.isnan(rate) else 0.0
     sheet.formula(worth.line, TOTAL, formulas.worth_at_rate(case, row.name), nothing, GAP)
-    _ = RESIDUE

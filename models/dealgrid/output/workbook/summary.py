@@ -10,6 +10,7 @@ import numpy as np
 
 from dealgrid.dates import date_text
 from dealgrid.deal import CHECK, TOLERANCE, VALUATION_DATE
+from dealgrid.inputs import Setting
 from dealgrid.output import answer, charts
 from dealgrid.output.workbook.formulas import Formulas
 from dealgrid.output.workbook.layout import (
@@ -57,19 +58,19 @@ def value_line(
         sheet.formula(line, first + case, seen, value, row.unit, endless=math.isinf(value), **looks)
     for case in range(1, len(values)):
         column = first + len(values) + case - 1
-        own, base = letters(first + case), letters(first)
         if row.unit in UNLIKE:
             sheet.text(line, column, "", **looks)
             continue
         more = values[case] - values[0] if all(map(math.isfinite, (values[case], values[0]))) else NO_RATE
-        formula = f'IF(MAX(ABS({own}{line + 1}),ABS({base}{line + 1}))<1E+290,{own}{line + 1}-{base}{line + 1},"{NO_RATE}")'
-        formula = f'IFERROR({formula},"{NO_RATE}")'
+        own, base = (f"{letters(first + each)}{line + 1}" for each in (case, 0))
+        finite = f"MAX(ABS({own}),ABS({base}))<1E+290"
+        formula = f'IFERROR(IF({finite},{own}-{base},"{NO_RATE}"),"{NO_RATE}")'
         sheet.formula(line, column, formula, more, row.unit, **looks)
 
 
 def case_heads(sheet: Sheet, layout: Layout, line: int, first: int = CASES, with_changes: bool = True) -> None:
     """Live names of the cases at the head of their columns."""
-    looks = {"bold": True, "bottom": 1, "text_wrap": True, "valign": "bottom", "align": "right"}
+    looks: dict[str, Any] = {"bold": True, "bottom": 1, "text_wrap": True, "valign": "bottom", "align": "right"}
     for case, name in enumerate(case_names(layout)):
         sheet.formula(line, first + case, layout.selector(case).seen_from(sheet.tab), name, **looks)
     for case in range(1, len(layout.cases) if with_changes else 0):
@@ -93,11 +94,11 @@ def draw_cover(pen: Pen, layout: Layout, request: Request, footer: str) -> None:
     story = layout.deal.story
     sheet.title(story.title, story.question)
     line = _answer(sheet, layout, 3)
-    line = _rule(sheet, line + 1, "This workbook", after)
+    line = _rule(sheet, line + 2, "This workbook", after)
     master = Place(ALL_CHECKS, HEAD + 1, CASES)
     sheet.text(line, 0, "Master check", font_color=GREY)
     passed = _master(layout)
-    sheet.formula(line, 1, master.seen_from(COVER), passed, "count", num_format="0", bold=True)
+    sheet.formula(line, 1, master.seen_from(COVER), passed, "count", num_format="0", bold=True, align="left")
     sheet.warn_where(line, 1, ">", 0)
     sheet.text(line, 2, "0 when every check of every case is zero, and every input in its range")
     dates = dict.fromkeys(date_text(float(case.given[VALUATION_DATE])) for case in layout.cases)  # type: ignore[arg-type]
@@ -124,7 +125,11 @@ def draw_cover(pen: Pen, layout: Layout, request: Request, footer: str) -> None:
 
 
 LEGEND: Sequence[tuple[str, str, Mapping[str, Any]]] = (
-    ("scenario", "the cell that chooses: Inputs, one for each case", {"bg_color": CHOICE, "font_color": BLUE, "border": 1}),
+    (
+        "scenario",
+        "the cell that chooses: Inputs, one for each case",
+        {"bg_color": CHOICE, "font_color": BLUE, "border": 1},
+    ),
     ("123.4", "an input: change it and the workbook follows", {"font_color": BLUE}),
     ("123.4", "an input that differs from the base", {"font_color": BLUE, "bg_color": SHADE}),
     ("123.4", "a formula within its sheet", {}),
@@ -190,7 +195,7 @@ def draw_compare(pen: Pen, layout: Layout, footer: str) -> None:
     if count < 2:
         return
     sheet = pen.sheet(COMPARE, [52, 14, *[17] * (2 * count - 1), 3, 30], footer)
-    sheet.title(COMPARE, "The cases side by side; turn a case to another scenario on Inputs. Values are present values.")
+    sheet.title(COMPARE, "The cases side by side, in present values; turn a case to another scenario on Inputs.")
     sheet.text(HEAD, 0, "", bottom=1)
     sheet.text(HEAD, 1, "unit", bold=True, bottom=1, valign="bottom")
     case_heads(sheet, layout, HEAD)
@@ -252,7 +257,7 @@ def draw_checks(pen: Pen, layout: Layout, formulas: Formulas, footer: str) -> No
     """The largest gap of every check, whether it is within tolerance, and one master check over all."""
     count = len(layout.cases)
     sheet = pen.sheet(ALL_CHECKS, [62, 14, *[17] * (2 * count), 3, 34], footer)
-    sheet.title(ALL_CHECKS, "The largest gap of each check over all periods; a check fails when its gap is above the tolerance.")
+    sheet.title(ALL_CHECKS, "The largest gap of each check over all periods; it fails when above the tolerance.")
     sheet.text(HEAD, 0, "", bottom=1)
     sheet.text(HEAD, 1, "unit", bold=True, bottom=1, valign="bottom")
     case_heads(sheet, layout, HEAD, with_changes=False)
@@ -275,14 +280,14 @@ def draw_checks(pen: Pen, layout: Layout, formulas: Formulas, footer: str) -> No
         sheet.text(line, CASES + 2 * count + 1, name, font_color=GREY)
         for case in range(count):
             sheet.formula(line, CASES + case, made[case], values[case], GAP)
-            own, limit = (f"{letters(CASES + case)}{'$' if each == tolerance else ''}{each + 1}" for each in (line, tolerance))
+            own, limit = f"{letters(CASES + case)}{line + 1}", f"{letters(CASES + case)}${tolerance + 1}"
             fails = float(values[case] > _tolerances(layout)[case])
             sheet.formula(line, CASES + count + case, f"IF({own}>{limit},1,0)", fails, "count", num_format="0")
             sheet.warn_where(line, CASES + count + case, ">", 0)
     sheet.text(master, 0, "Master check: how many checks fail in all cases", bold=True)
     sheet.text(master, 1, "count", font_color=GREY)
-    fails = f"{letters(CASES + count)}{first + 1}:{letters(CASES + 2 * count - 1)}{last + 1}"
-    sheet.formula(master, CASES, f"SUM({fails})", _master(layout), "count", bold=True, num_format="0")
+    every = f"{letters(CASES + count)}{first + 1}:{letters(CASES + 2 * count - 1)}{last + 1}"
+    sheet.formula(master, CASES, f"SUM({every})", _master(layout), "count", bold=True, num_format="0")
     sheet.warn_where(master, CASES, ">", 0)
     sheet.text(tolerance, 0, "Tolerance")
     sheet.text(tolerance, 1, "US$ bn", font_color=GREY)
@@ -309,13 +314,12 @@ def _input_checks(layout: Layout) -> list[tuple[str, str, str, list[float], list
     """Checks of what has been typed: values in their ranges, parts that add to one, dates in order."""
     count, deal = len(layout.cases), layout.deal
     none = [0.0] * count
-    top, bottom = min(layout.scalars.values()) + 1, layout.ends[INPUTS]
-    checks = []
+    top = min(layout.scalars.values()) + 1
+    checks: list[tuple[str, str, str, list[float], list[str]]] = []
 
     def column(tab: str, place: int, first: int, last: int) -> str:
         return f"{quoted(tab)}${letters(place)}${first}:${letters(place)}${last}"
 
-    low, high = (column(INPUTS, layout.after_scenarios + place, top, bottom) for place in (0, 1))
     made = []
     last = max(line for name, line in layout.scalars.items() if name in deal.parameters) + 1
     low, high = (column(INPUTS, layout.after_scenarios + place, top, last) for place in (0, 1))
@@ -332,7 +336,7 @@ def _input_checks(layout: Layout) -> list[tuple[str, str, str, list[float], list
         for case in range(count):
             parts = "+".join(layout.live(case, name).seen_from(ALL_CHECKS) for name in names)
             made.append(f"ABS({parts}-1)")
-        gaps = [abs(sum(float(case.given[name]) for name in names) - 1) for case in layout.cases]  # type: ignore[arg-type]
+        gaps = [abs(float(sum(_one(case.given[name]) for name in names)) - 1) for case in layout.cases]
         checks.append((f"The parts of {group} add to one", "fraction", "", gaps, made))
     if layout.dated:
         first = min(each.first for each in layout.dated.values()) + 1
@@ -346,6 +350,10 @@ def _input_checks(layout: Layout) -> list[tuple[str, str, str, list[float], list
     return checks
 
 
+def _one(value: Setting) -> float:
+    return float(value)  # type: ignore[arg-type]  # parts of one whole, each with one value
+
+
 # --- charts -----------------------------------------------------------------------------------------------------------
 
 
@@ -355,7 +363,8 @@ def draw_charts(pen: Pen, layout: Layout, footer: str) -> None:
     sheet = pen.sheet(CHARTS, [34, 10, *[14] * count, *[9] * 12], footer)
     sheet.title(CHARTS, "Drawn from live cells: the figures stand below the charts.")
     colours = charts.distinct_colours(layout.cases)
-    line = TABLES
+    right = 6 if count == 2 else 3 + 4 if count == 1 else 5  # the first column clear of a chart
+    line = 27 + 25 * -(-count // 2)
     tops: list[tuple[str, int, int]] = []
     for title, names in list(compared(layout).items())[:2]:
         shown = {name: label for name, label in names.items() if not label.startswith("Total")}
@@ -384,15 +393,14 @@ def draw_charts(pen: Pen, layout: Layout, footer: str) -> None:
         if place:
             chart.set_y_axis({"reverse": True, "num_font": FONT_SMALL, "label_position": "low"})
             chart.set_x_axis({"num_format": "#,##0", "num_font": FONT_SMALL, "major_gridlines": RULES})
-        sheet.insert_chart(3, 0 if place == 0 else 5, chart)
+        sheet.insert_chart(3, right if place else 0, chart)
     for case in range(count):
         chart = _flows(pen, layout, case)
         if chart is not None:
-            sheet.insert_chart(27 + 25 * (case // 2), 0 if case % 2 == 0 else 5, chart)
+            sheet.insert_chart(27 + 25 * (case // 2), right if case % 2 else 0, chart)
     sheet.print_area(line, CASES + count + 11, 1)
 
 
-TABLES = 80  # line on which the charts' figures begin
 FONT_SMALL = {"name": "Arial", "size": 8}
 RULES = {"visible": True, "line": {"color": "#DDDDDD", "width": 0.5}}
 
@@ -415,7 +423,9 @@ def _flows(pen: Pen, layout: Layout, case: int) -> Any:
     palette = [*charts.HOLDERS, *charts.OTHERS]
     drawn = 0
     for name, label in story.streams.items():
-        flows = [each for each in deal.row(name).ingredients if each in deal.book.rows and deal.row(each).shape == "flow"]
+        flows = [
+            each for each in deal.row(name).ingredients if each in deal.book.rows and deal.row(each).shape == "flow"
+        ]
         if not flows or name in story.outflows:
             continue
         place = layout.place(case, flows[0])
