@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from dealgrid import Case, Deal, InputError
@@ -19,6 +22,7 @@ from dealgrid.inputs.complaints import Complaints
 from dealgrid.inputs.grid import Cell, Grid, read_workbook
 from dealgrid.output.workbook import MADE_FROM, cell_map, write
 from dealgrid.output.workbook.cells import CellMap
+from dealgrid.problems import Problem, gathered
 
 WRITTEN = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 ENDLESS = 1e300
@@ -285,6 +289,38 @@ def test_a_spoilt_request_is_no_traceback(sheet: Sheet, text: str) -> None:
     place = next(cell for cell, held in sheet.cells["Cover"].items() if held.value == MADE_FROM).replace("A", "B")
     sheet.put(f"Cover!{place}", text)
     assert "cannot be read" in "\n".join(sheet.refused())
+
+
+@pytest.mark.long
+@given(data=st.data())
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_typed_is_read_or_refused(sheet: Sheet, data: st.DataObject) -> None:
+    tabs = st.sampled_from(["Inputs", "Dated inputs", "Pins", "Cover", "Checks"])
+    texts = st.text(max_size=8) | st.sampled_from(["never", "no limit", "=A1", "=", "{2030: 1}", "2028-Q3", "'x"])
+    before = {tab: dict(grid) for tab, grid in sheet.cells.items()}
+    for _ in range(data.draw(st.integers(1, 4))):
+        tab = data.draw(tabs)
+        place = data.draw(st.sampled_from(sorted(before[tab])))
+        sheet.put(f"{tab}!{place}", data.draw(st.none() | st.booleans() | st.floats() | texts))
+    problems: list[Problem] = []
+    with gathered(problems):  # anything but an InputError ends the test
+        found = sheet.found()
+        sheet.deal.case(found.base, dict(found.settings))
+    sheet.cells = before
+    assert all(problem.where.startswith("deal.xlsx") and problem.expected for problem in problems)
+
+
+@pytest.mark.long
+def test_scenarios_without_a_column_are_known_to_have_been_there(deal: Deal, tmp_path: Path) -> None:
+    other = {**deal.scenarios["plan_hsbc"].set, "last_year": 2045.0}
+    deal.scenarios = {
+        **deal.scenarios, "plan_hsbc": dataclasses.replace(deal.scenarios["plan_hsbc"], set=other)
+    }  # fmt: skip
+    cells = grids_of(write([deal.case(BASE)], "", WRITTEN), tmp_path)
+    assert any("plan_hsbc" in str(cell.value) and "Not in this workbook" in str(cell.value)
+               for cell in cells["Inputs"].values())  # fmt: skip
+    deal.scenarios = {**deal.scenarios, "a": dataclasses.replace(deal.scenarios[BASE], name="a")}
+    assert read_grids(deal, cells, "deal.xlsx").changes == ()
 
 
 def test_a_workbook_of_somebody_else_is_told_plainly(sheet: Sheet) -> None:

@@ -11,8 +11,10 @@ import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from dealgrid import Deal, InputError
+from dealgrid.cli import app
 from dealgrid.exchange import tables
 from dealgrid.exchange.tables import csv_text, export, read_plan
 from dealgrid.inputs import files
@@ -303,6 +305,46 @@ def test_a_table_of_another_kind_is_refused(deal: Deal) -> None:
     assert "ending in .csv or .xlsx" in "\n".join(refused(deal, Path("edited.txt")))
     with pytest.raises(InputError, match=r"ending in \.csv or \.xlsx"):
         export(deal, Path("out.pdf"))
+
+
+def test_a_live_workbook_is_sent_to_its_own_command(deal: Deal) -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "Cover"
+    book.save("edited.xlsx")
+    assert "dealgrid import FILE --as NAME" in "\n".join(refused(deal, Path("edited.xlsx")))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--csv --xlsx out.csv", "one of the two"),
+        ("--xlsx", "a workbook needs a file"),
+        ("--csv out.xlsx", "a name ending in .csv"),
+    ],
+)
+def test_the_command_refuses_what_cannot_be_written(deal: Deal, words: str, said: str) -> None:
+    run = CliRunner().invoke(app, ["params", "export", *words.split()])
+    assert isinstance(run.exception, InputError)
+    assert said in str(run.exception)
+    assert list(Path().glob("out.*")) == []
+
+
+def test_the_command_exports_to_a_file_or_the_output_and_imports_with_the_changes_printed(deal: Deal) -> None:
+    runner = CliRunner()
+    printed = runner.invoke(app, ["params", "export"])
+    assert printed.stdout == csv_text(deal)
+    assert runner.invoke(app, ["params", "export", "--csv", "out.csv"]).exit_code == 0
+    text = Path("out.csv").read_text()
+    assert text == printed.stdout
+    Path("out.csv").write_text(text.replace("base,funding,opening_cash,Cash at the start,US$ bn,,0.7,",
+                                            "base,funding,opening_cash,Cash at the start,US$ bn,,0.9,"))  # fmt: skip
+    before = texts(deal)
+    dry = runner.invoke(app, ["params", "import", "out.csv", "--dry-run"])
+    assert dry.stdout == "params/base/funding.yaml\n  opening_cash: $0.7bn → $0.9bn\n"
+    assert texts(deal) == before
+    done = runner.invoke(app, ["params", "import", "out.csv"])
+    assert (done.exit_code, done.stdout) == (0, dry.stdout)
+    assert difference(before, texts(deal)) == {"funding.yaml": (["  value: 0.7"], ["  value: $0.9bn"])}
 
 
 def test_nothing_is_half_written_when_the_second_file_fails(

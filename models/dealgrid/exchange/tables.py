@@ -24,6 +24,7 @@ from dealgrid.inputs.parameters import groups_of
 from dealgrid.inputs.scenarios import scenario_text
 from dealgrid.inputs.table import BASE, COLUMNS, NEEDED, Change, Raw, Row, read_table, table_rows
 from dealgrid.inputs.values import UNITS
+from dealgrid.output.workbook.layout import COVER
 from dealgrid.problems import DealgridError, InputError, Problem
 
 TITLE = "Parameters"
@@ -155,6 +156,10 @@ def _workbook_rows(path: Path, complaints: Complaints) -> Iterator[Row]:
     if not sheets:
         if sheets is not None:
             complaints.add("the workbook has no sheet", f"a sheet {quoted(TITLE)}", "export it again")
+        return
+    if COVER in sheets:
+        complaints.add("this is a live workbook, not a table of parameters", f"a sheet {quoted(TITLE)}",
+                       "read it with `dealgrid import FILE --as NAME`")  # fmt: skip
         return
     title = TITLE if TITLE in sheets else next(iter(sheets))
     lines: dict[int, dict[str, Cell]] = {}
