@@ -265,7 +265,10 @@ class Layout:
         line, bands = INPUTS_HEAD + 1, self.bands.setdefault(DATED, {})
         for each in (each for group in self.parameters_by_sheet().values() for each in group if each.is_dated):
             # Scenarios count as they are written, too: the lines stay where they are whatever is set on top of them.
-            values = [each.value, *(known.set.get(each.name, each.value) for known in self.deal.scenarios.values())]
+            values: list[Setting] = [
+                each.value,
+                *(known.set.get(each.name, each.value) for known in self.deal.scenarios.values()),
+            ]
             values += [given[each.name] for given in self.scenarios.values()]
             most = max(_entries(value) for value in values)
             bands[line] = each.label
