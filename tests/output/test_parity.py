@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import shutil
 import subprocess
@@ -137,34 +138,50 @@ def test_a_pin_typed_into_the_workbook_holds_beside_those_it_was_written_with(pr
     assert unlike(program.values(expected), expected) == {}
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("calendar", [YEARS, QUARTERS], ids=["years", "quarters"])
-def test_the_selector_gives_every_scenario(program: type, calendar: dict[str, object], deal: Deal) -> None:
-    first = deal.case(deal.story.present, calendar)
-    turned = program(made_of(first))
-    selector = workbook.cell_map([first]).selectors[0]
-    for scenario in deal.scenarios:
-        turned.type(*selector, scenario)
-        expected = formula_cells(made_of(deal.case(scenario, calendar)))
-        assert unlike(turned.values(expected), expected) == {}, scenario
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.parametrize("calendar", [YEARS, QUARTERS], ids=["years", "quarters"])
-def test_any_parameters_typed_in_give_what_numpy_computes_of_them(
+def test_lines_between_dates_and_single_values_of_dated_parameters(
     program: type, calendar: dict[str, object], deal: Deal
 ) -> None:
+    own = Deal.load()
+    name = "training_plan"
+    value = own.parameters[name].value
+    assert isinstance(value, Dated)
+    drawn = dataclasses.replace(value, days=tuple(day + 45 for day in value.days), between="linear")
+    own.parameters[name] = dataclasses.replace(own.parameters[name], value=drawn, between="linear")
+    case = own.case("status_quo", {**calendar, "revenue_share_rate": "15%", "microsoft_credits": 0.25})
+    made = made_of(case)
+    expected = formula_cells(made)
+    found = program(made).values(expected)
+    assert unlike(found, expected) == {}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("calendar", [YEARS, QUARTERS], ids=["years", "quarters"])
+def test_the_selector_gives_every_scenario(calendar: dict[str, object], deal: Deal) -> None:
+    first = deal.case(deal.story.present, calendar)
+    opened = [program(made_of(first)) for program in PROGRAMS]
+    selector = workbook.cell_map([first]).selectors[0]
+    for scenario in deal.scenarios:
+        expected = formula_cells(made_of(deal.case(scenario, calendar)))
+        for program in opened:
+            program.type(*selector, scenario)
+            assert unlike(program.values(expected), expected) == {}, (scenario, program)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("calendar", [YEARS, QUARTERS], ids=["years", "quarters"])
+def test_any_parameters_typed_in_give_what_numpy_computes_of_them(calendar: dict[str, object], deal: Deal) -> None:
     scenarios = list(deal.scenarios)
     for seed in range(RANDOM_SETS):
-        scenario = scenarios[seed % len(scenarios)]
-        base = deal.case(scenario, calendar)
+        base = deal.case(scenarios[seed % len(scenarios)], calendar)
         changed, expected_case = random_case(deal, base, calendar, seed)
-        opened = program(made_of(base))
-        typed(opened, workbook.cell_map([base]).inputs, scenario, changed)
+        made, inputs = made_of(base), workbook.cell_map([base]).inputs
         expected = formula_cells(made_of(expected_case))
-        assert unlike(opened.values(expected), expected) == {}, (scenario, changed)
+        for program in PROGRAMS:
+            opened = program(made)
+            typed(opened, inputs, base.scenario, changed)
+            assert unlike(opened.values(expected), expected) == {}, (base.scenario, changed, program)
 
 
 @pytest.mark.long

@@ -24,9 +24,10 @@ from dealgrid.inputs.settings import read_settings
 from dealgrid.inputs.table import BASE, RISKY
 from dealgrid.output.workbook import LAYOUT, MADE_FROM, Request, cell_map, fingerprint, write
 from dealgrid.output.workbook.cells import Address, CellMap
-from dealgrid.output.workbook.layout import COVER, INPUTS, LEFT_OUT
+from dealgrid.output.workbook.layout import COVER, INPUTS
 from dealgrid.problems import DealgridError, InputError, Problem
 
+LEFT_OUT = "Not in this workbook"  # so begins the line of Inputs that names scenarios without a column
 ENDLESS = 1e300 * (1 - 1e-9)  # the workbook's figure for never and no limit, as programs may round it
 ROUNDING = 1e-13  # relative: some programs save fifteen digits
 LONGEST_REQUEST, MOST_CASES = 32_767, 50

@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from dealgrid.dates import date_text
 from dealgrid.deal import VALUATION_DATE, Case
 from dealgrid.output.workbook import inputs, rows, summary
-from dealgrid.output.workbook.cells import InputCell, PinCell, RowCell, cell_map
+from dealgrid.output.workbook.cells import CellMap, InputCell, PinCell, RowCell, cell_map
 from dealgrid.output.workbook.formulas import Formulas
 from dealgrid.output.workbook.layout import Layout
+from dealgrid.output.workbook.pen import Pen, reference
 from dealgrid.output.workbook.request import LAYOUT, MADE_FROM, Request, fingerprint
 
 __all__ = [
-    "LAYOUT", "MADE_FROM", "InputCell", "Layout", "PinCell", "Request", "RowCell", "cell_map", "fingerprint", "write",
+    "LAYOUT", "MADE_FROM", "CellMap", "InputCell", "Layout", "PinCell", "Request", "RowCell",
+    "cell_map", "fingerprint", "write",
 ]  # fmt: skip
 
 
@@ -28,8 +30,6 @@ def write(cases: Sequence[Case], run: str, written: dt.datetime, names: bool = F
     `written` is the moment its properties bear; with `names`, parameters and rows of the first case get defined
     names. The same bytes for the same input. InputError where the cases lie on different calendars.
     """
-    from dealgrid.output.workbook.pen import Pen
-
     layout = Layout(list(cases))
     formulas = Formulas(layout)
     request = Request.of(cases, run, written, names)
@@ -53,8 +53,6 @@ def write(cases: Sequence[Case], run: str, written: dt.datetime, names: bool = F
 
 def defined_names(layout: Layout) -> dict[str, str]:
     """Names for the live parameters and the rows of the first case, with what each stands for."""
-    from dealgrid.output.workbook.pen import reference
-
     found = {}
     for name in (*layout.scalars, *layout.series[0]):
         if " " in name:

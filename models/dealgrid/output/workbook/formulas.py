@@ -15,10 +15,10 @@ from dealgrid.output.workbook.layout import (
     FIRST,
     FIRST_CASE,
     HALF,
-    LIVE_COLUMNS,
     MONTHS,
     NO_RATE,
     PINS,
+    SIGNS,
     TIMELINES,
     TOTAL,
     Layout,
@@ -110,12 +110,12 @@ class Formulas:
         place = self.layout.place(case, flow)
         prefix = quoted(place.tab) if place.tab != self.layout.place(case, name).tab else ""
         cell = f"{prefix}{HERE}{place.line + 1}"
-        own = self.layout.series[case]["signs of " + name].line + 1
+        own = self.layout.series[case][SIGNS + name].line + 1
         return f"IF({cell}>0,1,IF({cell}<0,-1,{BEFORE}{own}))"
 
     def sign_changes(self, case: int, name: str) -> str:
         """How often the sign changes: exactly one rate if once."""
-        line = self.layout.series[case]["signs of " + name].line
+        line = self.layout.series[case][SIGNS + name].line
         return f"SUMPRODUCT(({self._whole(line)}*{self._whole(line, 1)}<0)*1)"
 
     def worth_at_rate(self, case: int, name: str) -> str:
@@ -124,7 +124,8 @@ class Formulas:
         place = self.layout.place(case, name)
         rate = f"(1+{letters(TOTAL)}{place.line + 1})^(1/{self.layout.place(case, years).seen_from(place.tab)})-1"
         cells = self.range(case, flow, place.tab)
-        return f'IFERROR(NPV({rate},{cells})/SUMPRODUCT(ABS({cells})),"{NO_RATE}")'
+        size = f"SUMPRODUCT({cells},{self._whole(self.layout.series[case][SIGNS + name].line)})"
+        return f'IFERROR(NPV({rate},{cells})/{size},"{NO_RATE}")'
 
     def _flow(self, name: str) -> tuple[str, str]:
         found = rate_flow(self.deal, name)
@@ -154,10 +155,10 @@ class Formulas:
         """A dated parameter in a period: the mean of its daily values, or the sum of what is paid in it."""
         plain = name.removeprefix(COMING)
         line = self.layout.dated[plain]
-        column = FIRST_CASE + LIVE_COLUMNS * case
-        starts, ends, value, slope = (
+        column = FIRST_CASE + self.layout.live_columns * case
+        starts, ends, value, slope = (  # the last is there, and used, only where lines are drawn
             f"{quoted(DATED)}${letters(column + place)}${line.first + 1}:${letters(column + place)}${line.last + 1}"
-            for place in range(LIVE_COLUMNS)
+            for place in range(4)
         )
         first, last = (f"{HERE}{self.layout.series[0][each].line + 1}" for each in ("period_start", "period_end"))
         between = self.deal.parameters[plain].between

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,8 +22,6 @@ from dealgrid.output.workbook.layout import (
     HEAD,
     INPUTS,
     INPUTS_HEAD,
-    LEFT_OUT,
-    LIVE_COLUMNS,
     PINS,
     POSITION,
     SELECTOR,
@@ -33,7 +32,7 @@ from dealgrid.output.workbook.layout import (
     entries_of,
     letters,
 )
-from dealgrid.output.workbook.looks import BLUE, CHOICE, DAY_OR_ALWAYS, GREY, SHADE
+from dealgrid.output.workbook.looks import BLUE, CHOICE, DAY_OR_ALWAYS, GAP, GREY, SHADE
 from dealgrid.output.workbook.pen import Pen, Sheet
 
 ABOUT_INPUTS = (
@@ -50,6 +49,10 @@ ABOUT_PINS = (
 )
 
 
+TINY = 1e-6
+SOURCE, NOTE = 74, 41  # letters that fit beside each other in the columns of sources and notes
+
+
 def draw_inputs(pen: Pen, layout: Layout, formulas: Formulas, footer: str) -> None:
     """Every parameter with one value: the live value of each case, each scenario's, range, grade and source."""
     cases, scenarios = len(layout.cases), layout.scenarios
@@ -58,7 +61,7 @@ def draw_inputs(pen: Pen, layout: Layout, formulas: Formulas, footer: str) -> No
     sheet = pen.sheet(INPUTS, widths, footer)
     sheet.title(INPUTS, ABOUT_INPUTS)
     if layout.left_out:
-        left = LEFT_OUT + ", ".join(layout.left_out) + "."
+        left = "Not in this workbook, as their periods or what was set differ: " + ", ".join(layout.left_out) + "."
         sheet.text(2, 0, left, font_color=GREY)
     _choice(sheet, layout)
     sheet.text(POSITION, 0, "Its place among the scenarios", font_color=GREY)
@@ -133,27 +136,40 @@ def _input_line(sheet: Sheet, layout: Layout, formulas: Formulas, parameter: Par
     first, last = layout.first_scenario, layout.after_scenarios - 1
     for case, given in enumerate(layout.cases):
         formula = formulas.chosen(line, first, last, Place(INPUTS, POSITION, FIRST_CASE + case))
-        sheet.formula(line, FIRST_CASE + case, formula, _one(given.given[name]), unit, endless=endless, bold=True)
+        value = _one(given.given[name])
+        shown = GAP if TINY > value > 0 else unit
+        sheet.formula(line, FIRST_CASE + case, formula, value, shown, endless=endless, bold=True)
     is_fixed = name in FIXED
     for column, values in enumerate(layout.scenarios.values(), first):
         value = _one(values[name])
         looks: dict[str, Any] = {"font_color": GREY if is_fixed else BLUE} | (
             {} if values[name] == parameter.value else {"bg_color": SHADE}
         )
-        sheet.number(line, column, value, unit, endless=endless, **looks)
+        tiny = TINY > value > 0  # a tolerance would be shown as 0.0
+        sheet.number(line, column, value, GAP if tiny else unit, endless=endless, **looks)
     rule = _fixed_rule(_one(layout.cases[0].given[name])) if is_fixed else rule_of(parameter)
     sheet.allow(line, first, line, last, rule)
-    _about_parameter(sheet, layout.after_scenarios, line, parameter)
+    _about_parameter(sheet, layout.after_scenarios, line, line, parameter)
+    wide = max(len(_source(parameter)) / SOURCE, len(parameter.note) / NOTE)
+    sheet.height(line, 12.5 * max(1, math.ceil(wide)), level=1)
 
 
-def _about_parameter(sheet: Sheet, column: int, line: int, parameter: Parameter) -> None:
+def _about_parameter(sheet: Sheet, column: int, line: int, last: int, parameter: Parameter) -> None:
+    """Range, grade, name, source and note; over several lines for a dated parameter."""
     for place, bound in enumerate((parameter.low, parameter.high), column):
-        endless = np.isinf(bound)
-        sheet.number(line, place, bound, parameter.unit, endless=endless, font_color=GREY)
+        sheet.number(line, place, bound, parameter.unit, endless=bool(np.isinf(bound)), font_color=GREY)
     sheet.text(line, column + 2, parameter.grade, align="center")
-    sheet.text(line, column + 3, " ".join(each for each in (parameter.source, parameter.address) if each), indent=1)
-    sheet.text(line, column + 4, parameter.note, indent=1)
+    texts = (_source(parameter), parameter.note)
+    for place, text in enumerate(texts, column + 3):
+        if last > line:
+            sheet.merged(line, place, place, text, last)
+        else:
+            sheet.text(line, place, text, text_wrap=True, indent=1)
     sheet.text(line, column + 5, parameter.name, font_color=GREY)
+
+
+def _source(parameter: Parameter) -> str:
+    return " ".join(each for each in (parameter.source, parameter.address) if each)
 
 
 def rule_of(parameter: Parameter) -> dict[str, Any]:
@@ -198,14 +214,25 @@ def draw_dated(pen: Pen, layout: Layout, formulas: Formulas, footer: str) -> Non
     if not layout.dated:
         return
     cases, scenarios = len(layout.cases), layout.scenarios
-    widths = [label_width(layout), 14, *[10, 10, 10, 10] * cases, *[10, 10] * len(scenarios), 11, 11, 7, 70, 40, 30]
+    widths = [
+        label_width(layout),
+        14,
+        *[10] * (layout.live_columns * cases),
+        *[10, 10] * len(scenarios),
+        11,
+        11,
+        7,
+        70,
+        40,
+        30,
+    ]
     sheet = pen.sheet(DATED, widths, footer)
     sheet.title(DATED, ABOUT_DATED)
     first, last = layout.first_pair, layout.after_pairs - 1
     sheet.text(POSITION, 0, "Place of its columns", font_color=GREY)
     sheet.text(POSITION, 1, "count", font_color=GREY)
     for case, given in enumerate(layout.cases):
-        column = FIRST_CASE + LIVE_COLUMNS * case
+        column = FIRST_CASE + layout.live_columns * case
         chosen = layout.selector(case).seen_from(DATED)
         sheet.formula(SELECTOR, column, chosen, given.scenario, bold=True)
         place = 2 * list(scenarios).index(given.scenario) + 1
@@ -214,12 +241,17 @@ def draw_dated(pen: Pen, layout: Layout, formulas: Formulas, footer: str) -> Non
         sheet.formula(POSITION, column + 2, f"{letters(column)}{POSITION + 1}+1", place + 1, "count")
     for column, name in zip(range(first, last, 2), scenarios, strict=True):
         sheet.text(INPUTS_HEAD - 1, column, name, bold=True)
-    heads = ["", "unit", *["from", "until", "value", "per day"] * cases, *["from", "value"] * len(scenarios)]
+    heads = [
+        "",
+        "unit",
+        *["from", "until", "value", "per day"][: layout.live_columns] * cases,
+        *["from", "value"] * len(scenarios),
+    ]
     sheet.head(INPUTS_HEAD, [*heads, "lowest", "highest", "grade", "source", "note", "name"], left=2, height=15)
     for column in range(layout.after_pairs + 2, layout.after_pairs + 6):
         text = ["grade", "source", "note", "name"][column - layout.after_pairs - 2]
         sheet.text(INPUTS_HEAD, column, text, bold=True, bottom=1, valign="bottom", indent=1)
-    sheet.freeze(INPUTS_HEAD + 1, FIRST_CASE + LIVE_COLUMNS * cases)
+    sheet.freeze(INPUTS_HEAD + 1, FIRST_CASE + layout.live_columns * cases)
     for line, text in layout.bands[DATED].items():
         sheet.band(line, text, layout.after_pairs + 6)
     for name in layout.dated:
@@ -239,7 +271,7 @@ def _timeline(sheet: Sheet, layout: Layout, formulas: Formulas, parameter: Param
         sheet.height(line, 12.5, level=1)
     for column, values in zip(range(layout.first_pair, layout.after_pairs, 2), layout.scenarios.values(), strict=True):
         _entries(sheet, layout, parameter, column, values)
-    _about_parameter(sheet, layout.after_pairs, lines.entries, parameter)
+    _about_parameter(sheet, layout.after_pairs, lines.entries, lines.last, parameter)
 
 
 def _entries(sheet: Sheet, layout: Layout, parameter: Parameter, column: int, given: Mapping[str, Setting]) -> None:
@@ -268,12 +300,12 @@ def _live_entries(
     sheet: Sheet, layout: Layout, formulas: Formulas, parameter: Parameter, case: int, value: Setting
 ) -> None:
     """The dates and values that count for a case: from, until, value, and by how much it changes in a day."""
-    lines, column = layout.dated[parameter.name], FIRST_CASE + LIVE_COLUMNS * case
+    lines, column = layout.dated[parameter.name], FIRST_CASE + layout.live_columns * case
     first, last = layout.first_pair, layout.after_pairs - 1
     entries = entries_of(value)
     entries += [(ENDLESS, 0.0)] * (lines.slots - len(entries))
     if lines.first < lines.entries:
-        begin, _, held, _ = (letters(column + place) for place in range(LIVE_COLUMNS))
+        begin, _, held, _ = (letters(column + place) for place in range(4))
         sheet.number(lines.first, column, 0, DAY_OR_ALWAYS, num_format='"–"')
         sheet.formula(lines.first, column + 1, f"{begin}{lines.entries + 1}", entries[0][0], DAY_OR_ALWAYS)
         sheet.formula(lines.first, column + 2, f"{held}{lines.entries + 1}", entries[0][1], parameter.unit)
@@ -298,7 +330,7 @@ def _live_entries(
         else:
             sheet.formula(line, column + 1, f"{letters(column)}{line + 2}", until, DAY_OR_ALWAYS)
         if parameter.between == LINEAR:
-            begin, end, held, _ = (letters(column + each) for each in range(LIVE_COLUMNS))
+            begin, end, held, _ = (letters(column + each) for each in range(4))
             there = f"{end}{line + 1}"
             formula = (
                 f"IF(AND({there}<1E+300,{there}>{begin}{line + 1}),"

@@ -14,14 +14,13 @@ from dealgrid.deal import COMING, FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR, Case,
 from dealgrid.engine.row import PRIOR, Row
 from dealgrid.engine.trace import Name, calls_in
 from dealgrid.inputs import Dated, Parameter, Pin, Setting, apply_settings, check_settings
-from dealgrid.inputs.dated import NOTHING
+from dealgrid.inputs.dated import LINEAR, NOTHING
 from dealgrid.pins import fix
 from dealgrid.problems import InputError, Problem
 
 COVER, INPUTS, DATED, TIMELINES, PINS = "Cover", "Inputs", "Dated inputs", "Timelines", "Pins"
 ALL_CHECKS, COMPARE, CHARTS = "All checks", "Compare", "Charts"
 RESERVED = (COVER, INPUTS, DATED, TIMELINES, PINS, ALL_CHECKS, COMPARE, CHARTS)
-LEFT_OUT = "Not in this workbook, as their periods or what was set differ: "  # before the names, on Inputs
 WIDEST_NAME = 31  # of a tab, as Excel allows
 ENDLESS = 1e300  # how a cell holds "never" and "no limit": engine/ops.py spells it so
 NO_RATE = "n/a"  # what a cell holds where there is no rate of return
@@ -31,7 +30,6 @@ LABEL, UNIT, TOTAL, OPENING, FIRST = range(5)
 HEAD, BODY = 4, 5
 SELECTOR, POSITION, INPUTS_HEAD = 4, 5, 8  # lines of Inputs: the scenario chosen, its place, the header
 FIRST_CASE = 2  # column of Inputs in which the first case's live values stand
-LIVE_COLUMNS = 4  # per case on Dated inputs: from, until, value, change per day
 SPARE = 2  # lines left free for further dates in every timeline
 FIXED = (FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR)  # they decide how many columns there are
 MONTHS, HALF = "months_in_a_year", "middle"  # the two figures a workbook needs that no parameter holds
@@ -157,9 +155,14 @@ class Layout:
         return self.first_scenario + len(self.scenarios)
 
     @property
+    def live_columns(self) -> int:
+        """Columns per case on Dated inputs: from, until, value, and the change in a day where lines are drawn."""
+        return 4 if any(self.deal.parameters[name].between == LINEAR for name in self.dated) else 3
+
+    @property
     def first_pair(self) -> int:
         """Column of Dated inputs in which the first scenario's dates stand, its values beside them."""
-        return FIRST_CASE + LIVE_COLUMNS * len(self.cases)
+        return FIRST_CASE + self.live_columns * len(self.cases)
 
     @property
     def after_pairs(self) -> int:
@@ -254,14 +257,21 @@ class Layout:
                     self.scalars[each.name] = place
                 line += len(kept) + 1
         bands[line] = "Fixed in this workbook"
-        for place, name in enumerate((*FIXED, *CONSTANTS), line + 1):
+        drawn = any(each.between == LINEAR for each in self.deal.parameters.values())
+        for place, name in enumerate((*FIXED, MONTHS, *((HALF,) if drawn else ())), line + 1):
             self.scalars[name] = place
-        self.ends[INPUTS] = line + 1 + len(FIXED) + len(CONSTANTS)
+        self.ends[INPUTS] = max(self.scalars.values()) + 1
 
     def _plan_dated(self) -> None:
         line, bands = INPUTS_HEAD + 1, self.bands.setdefault(DATED, {})
         for each in (each for group in self.parameters_by_sheet().values() for each in group if each.is_dated):
-            most = max(_entries(given[each.name]) for given in self.scenarios.values())
+            # Scenarios count as they are written, too: the lines stay where they are whatever is set on top of them.
+            values: list[Setting] = [
+                each.value,
+                *(known.set.get(each.name, each.value) for known in self.deal.scenarios.values()),
+            ]
+            values += [given[each.name] for given in self.scenarios.values()]
+            most = max(_entries(value) for value in values)
             bands[line] = each.label
             before = 0 if each.between == NOTHING else 1
             self.dated[each.name] = Timeline(line + 1, line + 1 + before, most + SPARE)

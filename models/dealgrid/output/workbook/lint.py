@@ -112,7 +112,7 @@ def _sheet(about: ElementTree.Element, root: ElementTree.Element, shared: list[s
         kind = each.get("t", "n")
         if formula is not None and formula.get("t") == "array":
             sheet.arrays.append(each.attrib["r"])
-        text = shared[int(held)] if kind == "s" else held if kind == "str" else ""
+        text = shared[int(held)] if kind == "s" and held else held if kind == "str" else ""
         cell = _Cell(
             int(found[4]) - 1, _column(found[2]), None if formula is None else formula.text or "", held != "",
             kind == "e", text,

@@ -23,7 +23,6 @@ from dealgrid.output.workbook.layout import (
     FIRST_CASE,
     HEAD,
     INPUTS,
-    LIVE_COLUMNS,
     NO_RATE,
     PINS,
     TIMELINES,
@@ -168,7 +167,7 @@ def _wrapped(sheet: Sheet, line: int, head: str, text: str, last: int) -> int:
     """A text over all columns to the right, as high as it needs; the next line."""
     sheet.text(line, 0, head, font_color=GREY)
     sheet.merged(line, 1, last, text)
-    sheet.height(line, 12.5 * max(1, math.ceil(len(text) / 105)) + 2)
+    sheet.height(line, 12.5 * max(1, math.ceil(len(text) / 100)) + 2)
     return line + 1
 
 
@@ -343,8 +342,8 @@ def _input_checks(layout: Layout) -> list[tuple[str, str, str, list[float], list
         end = max(each.last for each in layout.dated.values()) + 1
         made = []
         for case in range(count):
-            begin = column(DATED, FIRST_CASE + LIVE_COLUMNS * case, first, end)
-            until = column(DATED, FIRST_CASE + LIVE_COLUMNS * case + 1, first, end)
+            begin = column(DATED, FIRST_CASE + layout.live_columns * case, first, end)
+            until = column(DATED, FIRST_CASE + layout.live_columns * case + 1, first, end)
             made.append(f"SUMPRODUCT(({until}<{begin})*1)")
         checks.append(("Dates of dated inputs out of order", "count", "", none, made))
     return checks
