@@ -204,7 +204,6 @@ def _read_part(name: str, pieces: Iterator[bytes], place: io.BufferedIOBase | No
     look = _Look(name, counted)
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = look.doctype
-    parser.EntityDeclHandler = look.doctype
     parser.StartElementHandler = look.start
     parser.EndElementHandler = look.end
     parser.CharacterDataHandler = look.text
