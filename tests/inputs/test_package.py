@@ -151,7 +151,7 @@ HOSTILE = {
     "entities in UTF-16": (
         changed(lambda p: p.update({"docProps/app.xml": (ENTITIES + "<x>&b;</x>").encode("utf-16")})), "entities"),
     "a document type from outside": (
-        changed(lambda p: p.update({"xl/styles.xml": b'<!DOCTYPE x SYSTEM "http://evil.example/x.dtd"><x/>'})), "entities"),
+        changed(lambda p: p.update({"xl/styles.xml": b'<!DOCTYPE x SYSTEM "http://evil.example/x"><x/>'})), "entities"),
     "a macro": (with_part("xl/vbaProject.bin"), "macros"),
     "a macro by another name": (with_relation("vbaProject", "innocent.bin", "Internal"), "macros"),
     "a workbook with macros": (
