@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import shutil
 import subprocess
@@ -135,6 +136,24 @@ def test_a_pin_typed_into_the_workbook_holds_beside_those_it_was_written_with(pr
     both = deal.case(base.scenario, pins={"revenue@2027": 1, "revenue@2028": 99, "exit_years": 3})
     expected = formula_cells(made_of(both))
     assert unlike(program.values(expected), expected) == {}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("calendar", [YEARS, QUARTERS], ids=["years", "quarters"])
+def test_lines_between_dates_and_single_values_of_dated_parameters(
+    program: type, calendar: dict[str, object], deal: Deal
+) -> None:
+    own = Deal.load()
+    name = "training_plan"
+    value = own.parameters[name].value
+    assert isinstance(value, Dated)
+    drawn = dataclasses.replace(value, days=tuple(day + 45 for day in value.days), between="linear")
+    own.parameters[name] = dataclasses.replace(own.parameters[name], value=drawn, between="linear")
+    case = own.case("status_quo", {**calendar, "revenue_share_rate": "15%", "microsoft_credits": 0.25})
+    made = made_of(case)
+    expected = formula_cells(made)
+    found = program(made).values(expected)
+    assert unlike(found, expected) == {}
 
 
 @pytest.mark.long

@@ -32,7 +32,7 @@ from dealgrid.output.workbook.layout import (
     entries_of,
     letters,
 )
-from dealgrid.output.workbook.looks import BLUE, CHOICE, DAY_OR_ALWAYS, GREY, SHADE
+from dealgrid.output.workbook.looks import BLUE, CHOICE, DAY_OR_ALWAYS, GAP, GREY, SHADE
 from dealgrid.output.workbook.pen import Pen, Sheet
 
 ABOUT_INPUTS = (
@@ -49,6 +49,7 @@ ABOUT_PINS = (
 )
 
 
+TINY = 1e-6
 SOURCE, NOTE = 74, 41  # letters that fit beside each other in the columns of sources and notes
 
 
@@ -135,14 +136,17 @@ def _input_line(sheet: Sheet, layout: Layout, formulas: Formulas, parameter: Par
     first, last = layout.first_scenario, layout.after_scenarios - 1
     for case, given in enumerate(layout.cases):
         formula = formulas.chosen(line, first, last, Place(INPUTS, POSITION, FIRST_CASE + case))
-        sheet.formula(line, FIRST_CASE + case, formula, _one(given.given[name]), unit, endless=endless, bold=True)
+        value = _one(given.given[name])
+        shown = GAP if TINY > value > 0 else unit
+        sheet.formula(line, FIRST_CASE + case, formula, value, shown, endless=endless, bold=True)
     is_fixed = name in FIXED
     for column, values in enumerate(layout.scenarios.values(), first):
         value = _one(values[name])
         looks: dict[str, Any] = {"font_color": GREY if is_fixed else BLUE} | (
             {} if values[name] == parameter.value else {"bg_color": SHADE}
         )
-        sheet.number(line, column, value, unit, endless=endless, **looks)
+        tiny = TINY > value > 0  # a tolerance would be shown as 0.0
+        sheet.number(line, column, value, GAP if tiny else unit, endless=endless, **looks)
     rule = _fixed_rule(_one(layout.cases[0].given[name])) if is_fixed else rule_of(parameter)
     sheet.allow(line, first, line, last, rule)
     _about_parameter(sheet, layout.after_scenarios, line, line, parameter)

@@ -257,9 +257,10 @@ class Layout:
                     self.scalars[each.name] = place
                 line += len(kept) + 1
         bands[line] = "Fixed in this workbook"
-        for place, name in enumerate((*FIXED, *CONSTANTS), line + 1):
+        drawn = any(each.between == LINEAR for each in self.deal.parameters.values())
+        for place, name in enumerate((*FIXED, MONTHS, *((HALF,) if drawn else ())), line + 1):
             self.scalars[name] = place
-        self.ends[INPUTS] = line + 1 + len(FIXED) + len(CONSTANTS)
+        self.ends[INPUTS] = max(self.scalars.values()) + 1
 
     def _plan_dated(self) -> None:
         line, bands = INPUTS_HEAD + 1, self.bands.setdefault(DATED, {})
