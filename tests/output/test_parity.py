@@ -149,7 +149,7 @@ def test_lines_between_dates_and_single_values_of_dated_parameters(
     assert isinstance(value, Dated)
     drawn = dataclasses.replace(value, days=tuple(day + 45 for day in value.days), between="linear")
     own.parameters[name] = dataclasses.replace(own.parameters[name], value=drawn, between="linear")
-    case = own.case("status_quo", {**calendar, "revenue_share_rate": "15%", "microsoft_credits": 0.25})
+    case = own.case("status_quo", {**calendar, "revenue_share_rate": "15%", "microsoft_credits": 0})
     made = made_of(case)
     expected = formula_cells(made)
     found = program(made).values(expected)

@@ -165,7 +165,7 @@ class Formulas:
         if between == NOTHING:
             valued = self.layout.live(case, VALUATION_DATE).seen_from(TIMELINES)
             after = f"*({starts}>{valued})" if name.startswith(COMING) else ""
-            return f"SUMPRODUCT({value}*(({starts}>={first})*({starts}<={last}){after}+({starts}<1)))"
+            return f"SUMPRODUCT({value}*({starts}>={first})*({starts}<={last}){after})"
         begin = f"(({starts}>{first})*{starts}+({starts}<={first})*{first})"
         end = f"(({ends}<={last})*{ends}+({ends}>{last})*({last}+1))"
         part = f"({ends}>{first})*({starts}<={last})*(({end}-{begin})/({last}-{first}+1))"

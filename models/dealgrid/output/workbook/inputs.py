@@ -251,7 +251,7 @@ def draw_dated(pen: Pen, layout: Layout, formulas: Formulas, footer: str) -> Non
     for column in range(layout.after_pairs + 2, layout.after_pairs + 6):
         text = ["grade", "source", "note", "name"][column - layout.after_pairs - 2]
         sheet.text(INPUTS_HEAD, column, text, bold=True, bottom=1, valign="bottom", indent=1)
-    sheet.freeze(INPUTS_HEAD + 1, FIRST_CASE + layout.live_columns * cases)
+    sheet.freeze(INPUTS_HEAD + 1, FIRST_CASE + layout.live_columns * cases, repeated=2)
     for line, text in layout.bands[DATED].items():
         sheet.band(line, text, layout.after_pairs + 6)
     for name in layout.dated:

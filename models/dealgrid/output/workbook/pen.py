@@ -171,16 +171,11 @@ class Sheet:
             self.text(line, column, text, bold=True, bottom=1, valign="bottom", text_wrap=True, align=align)
         self._sheet.set_row(line, height)
 
-    def freeze(self, line: int, column: int) -> None:
-        """Lines and columns that stay, on the screen and on every printed page."""
+    def freeze(self, line: int, column: int, repeated: int = 1) -> None:
+        """Lines and columns that stay on the screen; so many of the lines stay on every printed page."""
         self._sheet.freeze_panes(line, column)
-        self._sheet.repeat_rows(line - 1)
+        self._sheet.repeat_rows(line - repeated, line - 1)
         self._sheet.repeat_columns(0, UNIT_COLUMN)
-
-    def group(self, first: int, last: int) -> None:
-        """Lines that fold away together."""
-        for line in range(first, last + 1):
-            self._sheet.set_row(line, None, None, {"level": 1})
 
     def group_columns(self, first: int, last: int, widths: Sequence[float]) -> None:
         """Columns that fold away together."""

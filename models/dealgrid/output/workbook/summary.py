@@ -359,10 +359,10 @@ def _one(value: Setting) -> float:
 def draw_charts(pen: Pen, layout: Layout, footer: str) -> None:
     """Native charts on live cells: values by holder, by stream, and the streams' cash over the periods."""
     count = len(layout.cases)
-    sheet = pen.sheet(CHARTS, [34, 10, *[14] * count, *[9] * 12], footer)
+    sheet = pen.sheet(CHARTS, [34, 10, *[14] * count, *[9] * 14], footer)
     sheet.title(CHARTS, "Drawn from live cells: the figures stand below the charts.")
     colours = charts.distinct_colours(layout.cases)
-    right = 6 if count == 2 else 3 + 4 if count == 1 else 5  # the first column clear of a chart
+    right = {1: 7, 2: 6}.get(count, 5)  # the first column clear of a chart
     line = 27 + 25 * -(-count // 2)
     tops: list[tuple[str, int, int]] = []
     for title, names in list(compared(layout).items())[:2]:
@@ -397,7 +397,7 @@ def draw_charts(pen: Pen, layout: Layout, footer: str) -> None:
         chart = _flows(pen, layout, case)
         if chart is not None:
             sheet.insert_chart(27 + 25 * (case // 2), right if case % 2 else 0, chart)
-    sheet.print_area(line, CASES + count + 11, 1)
+    sheet.print_area(line, right + 10, 1)
 
 
 FONT_SMALL = {"name": "Arial", "size": 8}
