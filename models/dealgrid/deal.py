@@ -7,7 +7,7 @@ import datetime as dt
 import functools
 import importlib
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 from dealgrid.dates import Calendar, serial
 from dealgrid.engine.book import Book, collect, read_sheets
 from dealgrid.engine.irr import Certificate, certificate
+from dealgrid.engine.kernel import Totals, prepare
 from dealgrid.engine.row import OPENING, PRIOR, Row
 from dealgrid.engine.run import Fixed, run
 from dealgrid.engine.trace import Name, calls_in
@@ -336,6 +337,16 @@ class Case:
                 for row in self.deal.sheet(name)
             }
         ).T
+
+    def totals(self, rows: Sequence[str], varying: Iterable[str], *, threads: int | None = None) -> Totals:
+        """Rows of this case made ready for many futures, block by block, that differ in the parameters `varying`.
+
+        Call the result with a block: an array of one value per future for each of those parameters (also one per
+        period, first, for one by date, and its `coming_…`), and how many futures. InputError with all problems.
+        """
+        given = self.deal.arrays(self.given, self.calendar)
+        fixed = self.deal.fixed(self.pins, self.calendar)
+        return prepare(self.deal.book, self.calendar, given, rows, varying, fixed, threads=threads)
 
     @property
     def own_pins(self) -> list[Pin]:

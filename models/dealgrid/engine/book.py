@@ -76,6 +76,23 @@ class Book:
         """Where run.py keeps the loops it compiles for stepwise blocks."""
         return {}
 
+    def only(self, names: Iterable[str]) -> Book:
+        """The book of these rows and of all they are made of, at any distance."""
+        kept: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop().removeprefix(PRIOR)
+            if name in self.rows and name not in kept:
+                kept.add(name)
+                waiting += self.rows[name].ingredients
+        return Book(
+            {name: row for name, row in self.rows.items() if name in kept},
+            {name: expression for name, expression in self.expressions.items() if name in kept},
+            self.scalars,
+            self.columns,
+            tuple(block for block in self.blocks if block.rows[0].name in kept),  # a loop is kept whole
+        )
+
     def formula(self, name: str) -> str:
         """The formula of a row in words."""
         return in_words(self.expressions[name], "never" if self.rows[name].unit == "date" else "no limit")

@@ -49,6 +49,22 @@ FALLS, TOUCHES, RISES = -1, 0, 1
 CROSSINGS = {FALLS: "falls", TOUCHES: "touches", RISES: "rises"}
 
 
+class NotFiniteError(ValueError):
+    """A flow with an amount that is not finite; `period` and `future` count from 0."""
+
+    def __init__(self, amount: float, period: int, future: int) -> None:
+        self.amount = amount
+        self.period = period
+        self.future = future
+        super().__init__(amount, period, future)
+
+    def __str__(self) -> str:
+        return (
+            f"A rate of return needs finite amounts; the flow is {self.amount} in period {self.period} of "
+            f"future {self.future} (counted from 0). Look for a division by zero in the rows it is made of."
+        )
+
+
 class Rates(NamedTuple):
     """What `solve` finds: the rate per period, its state (a key of `STATES`) and the number of distinct rates."""
 
@@ -205,10 +221,7 @@ def _cleaned(flow: np.ndarray, start: int = 0) -> np.ndarray:
 
 def _refuse(flow: np.ndarray, start: int) -> None:
     period, future = np.argwhere(~np.isfinite(flow))[0]
-    raise ValueError(
-        f"A rate of return needs finite amounts; the flow is {flow[period, future]} in period {period} of "
-        f"future {start + future} (counted from 0). Look for a division by zero in the rows it is made of."
-    )
+    raise NotFiniteError(float(flow[period, future]), int(period), start + int(future))
 
 
 def _sign_changes(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
