@@ -35,6 +35,8 @@ from dealgrid.inputs import (
     read_inputs,
 )
 from dealgrid.inputs.dated import NOTHING
+from dealgrid.inputs.scenarios import LAYERS as LAYERS
+from dealgrid.inputs.study import Study
 from dealgrid.pins import fix, place_of, refuse_places
 from dealgrid.problems import InputError, Problem, gathered
 from dealgrid.story import Story
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
 
 GROUP = "dealgrid.deals"  # the entry-point group in which a package offers its deal
 COMING = "coming_"  # coming_x: the dated amounts of parameter x that fall after the valuation date
-LAYERS = "+"  # between scenarios that are laid over each other, the later one on top
 CHECK = "check_"  # a row whose name begins so must be zero
 # The parameters the machine itself asks for: every deal has them.
 FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR = "first_year", "last_year", "periods_per_year"
@@ -96,7 +97,7 @@ class Explanation:
 
 
 class Deal:
-    """A deal: its book of rows, its parameters, scenarios and actual figures."""
+    """A deal: its book of rows, its parameters, scenarios, studies and actual figures."""
 
     def __init__(self, package: ModuleType, root: Path) -> None:
         self.name: str = package.__name__
@@ -112,6 +113,7 @@ class Deal:
         order = {name: place for place, name in enumerate(self.story.scenarios)}
         names = sorted(inputs.scenarios, key=lambda name: (order.get(name, len(order)), name))
         self.scenarios: dict[str, Scenario] = {name: inputs.scenarios[name] for name in names}
+        self.studies: dict[str, Study] = inputs.studies
         self.actuals: list[Pin] = inputs.actuals
 
     @classmethod
