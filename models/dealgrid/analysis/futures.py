@@ -6,13 +6,12 @@ results are the same to the last bit on one processor or many machines. docs/dec
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
+T = TypeVar("T")
+R = TypeVar("R")
 
 SPAN = 16_384  # futures that are drawn and tallied together: whole blocks of draws, and four of the engine
 COUNT, SEED = 10_000, 20250630
@@ -230,27 +231,28 @@ def futures(
     set: Mapping[str, object] | None = None,
     pins: Mapping[str, object] | Iterable[Pin] = (),
     tell: Progress | None = None,
-    spread: Callable[[Callable[[Job, int, int], Span], Sequence[tuple[Job, int, int]]], Iterable[Span]] | None = None,
+    workers: int = 1,
+    cluster: str = "",
 ) -> Futures:
     """A scenario in `count` futures, every uncertain parameter drawn that scenario and `set` do not choose.
 
     `rows` are kept over all periods, or as one number; without it the story's values and returns and the flags
     of binding clauses, which are always kept. Memory does not grow with `count`: quantiles are exact up to
     65,536 futures and right to 1 part in 4,096 of their size beyond. `tell` hears how many are done, of how many.
-    `spread` runs spans elsewhere and gives them back in order. InputError with all problems, ModelError if a row
-    is not a number in some future.
+    Several `workers` are processes of this machine, a `cluster` the address of a Dask scheduler; the numbers are the
+    same. InputError with all problems, ModelError if a row is not a number in some future.
     """
     names = kept_rows(deal, rows)
     refuse_count(count)
-    given_pins = tuple(pins.items()) if isinstance(pins, Mapping) else tuple(pins)
-    crowd = Crowd(deal, scenario, names, seed, set, dict(given_pins) if isinstance(pins, Mapping) else given_pins)
+    pins = pins if isinstance(pins, Mapping) else tuple(pins)
+    crowd = Crowd(deal, scenario, names, seed, set, pins)
     spans = [(begin, min(begin + SPAN, count)) for begin in range(0, count, SPAN)]
-    if spread is None:
-        done: Iterable[Span] = (span_of(crowd, begin, end) for begin, end in spans)
-    else:
-        own = tuple(crowd.case.own_pins)
-        job = Job(deal.name, str(deal.root), scenario, names, seed, dict(set or {}), own)
-        done = spread(run_span, [(job, begin, end) for begin, end in spans])
+    job = Job(deal.name, str(deal.root), scenario, names, seed, dict(set or {}), tuple(crowd.case.own_pins))
+    done: Iterable[Span] = (
+        (span_of(crowd, *span) for span in spans)
+        if workers == 1 and not cluster
+        else in_order(functools.partial(run_span, job), spans, workers, cluster)
+    )
     total: Span | None = None
     for (_, end), span in zip(spans, done, strict=True):
         total = span if total is None else _added(total, span)
@@ -258,9 +260,7 @@ def futures(
             tell(end, count)
     assert total is not None
     kept = tuple(deal.row(name) for name in names)
-    return Futures(
-        crowd.case, count, seed, kept, tuple(crowd.drawn), total.tally, total.failed, total.first_failed
-    )  # fmt: skip
+    return Futures(crowd.case, count, seed, kept, tuple(crowd.drawn), total.tally, total.failed, total.first_failed)
 
 
 def kept_rows(deal: Deal, rows: Sequence[str] | None) -> tuple[str, ...]:
@@ -297,9 +297,22 @@ def span_of(crowd: Crowd, begin: int, end: int) -> Span:
     return Span(Tally.of(matrix, around, [series.in_quantiles for series in kinds]), int(failing.sum()), first)
 
 
-def run_span(job: Job, begin: int, end: int) -> Span:
+def run_span(job: Job, span: tuple[int, int]) -> Span:
     """The same for a worker elsewhere, who opens the deal once and keeps it."""
-    return span_of(_opened(_Key(job)), begin, end)
+    return span_of(_opened(Key(job)), *span)
+
+
+def in_order(task: Callable[[T], R], items: Sequence[T], workers: int, cluster: str) -> Iterator[R]:
+    """Results of a task done by workers, in the order of the items."""
+    from dealgrid import workers as crew
+
+    waiting: dict[int, R] = {}
+    place = 0
+    for index, result in crew.done(task, items, workers, cluster):
+        waiting[index] = result
+        while place in waiting:
+            yield waiting.pop(place)
+            place += 1
 
 
 def draws_of(
@@ -384,22 +397,22 @@ def _added(one: Span, other: Span) -> Span:
     return Span(one.tally, one.failed + other.failed, first)
 
 
-class _Key:
+class Key:
     """A job as the key of a cache, which its mappings cannot be."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Any) -> None:
         self.job = job
-        self.text = repr(dataclasses.astuple(job))
+        self.text = repr(job)
 
     def __hash__(self) -> int:
         return hash(self.text)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and other.text == self.text
+        return isinstance(other, Key) and other.text == self.text
 
 
 @functools.lru_cache(maxsize=4)
-def _opened(key: _Key) -> Crowd:
-    job = key.job
+def _opened(key: Key) -> Crowd:
+    job: Job = key.job
     deal = Deal.load(job.deal, Path(job.root))
     return Crowd(deal, job.scenario, job.rows, job.seed, job.set, job.pins)

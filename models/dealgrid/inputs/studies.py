@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from dealgrid.inputs import sweeps
+from dealgrid.inputs import bargains, simulations, sweeps
 from dealgrid.inputs.complaints import Complaints, did_you_mean, listed
 from dealgrid.inputs.files import read_mapping, shown, yaml_files
 from dealgrid.inputs.parameters import Parameter
@@ -15,7 +15,7 @@ from dealgrid.inputs.unread import Unread
 from dealgrid.inputs.yaml_text import Mapped, Scalar, what_it_is
 
 # The kinds there are. Another one is a file beside `sweeps.py` with its KIND, and a name here.
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (sweeps.KIND,)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (sweeps.KIND, simulations.KIND, bargains.KIND)}
 
 
 def read_studies(
