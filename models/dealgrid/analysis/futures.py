@@ -133,22 +133,30 @@ class Futures:
     def summary(self) -> pd.DataFrame:
         """A line per `once` row: `base` (no parameter drawn), `mean` with its standard `error`, `sd`, quantiles, and
         `without`: the part of futures in which the row has no finite value, which mean and deviation leave out.
+        `attrs["errors"]` holds the standard errors of the quantiles.
         """
         import pandas as pd
 
-        lines = {}
+        lines, errors = {}, {}
         mean, error, deviation = self.tally.mean, self.tally.error, self.tally.deviation
         for row, place in self._once():
-            quantiles = {_percent(part): self.tally.quantile(place, part)[0] for part in QUANTILES}
+            found = {_percent(part): self.tally.quantile(place, part) for part in QUANTILES}
+            quantiles = {name: value for name, (value, _) in found.items()}
+            errors[row.label] = {name: spread for name, (_, spread) in found.items()}
             lines[row.label] = {
                 "row": row.name, "unit": row.unit, "base": float(self.case.values[row.name]), "mean": mean[place],
                 "error": error[place], "sd": deviation[place], **quantiles,
                 "without": 1 - self.tally.finite[place] / self.count,
             }  # fmt: skip
-        return self._about(pd.DataFrame.from_dict(lines, orient="index"), "How the figures are distributed")
+        frame = self._about(pd.DataFrame.from_dict(lines, orient="index"), "How the figures are distributed")
+        frame.attrs["errors"] = pd.DataFrame.from_dict(errors, orient="index")
+        return frame
 
     def fan(self, name: str) -> pd.DataFrame:
-        """A row over its periods, a column each: lines `base`, `mean`, `error` (of the mean) and the quantiles."""
+        """A row over its periods, a column each: lines `base`, `mean`, `error` (of the mean) and the quantiles.
+
+        `attrs["errors"]` holds the standard errors of all but `error`.
+        """
         import pandas as pd
 
         row = self.case.deal.row(name)
@@ -157,17 +165,18 @@ class Futures:
                 Problem("row", f"{name} was not kept over the periods", "a row over periods among `rows`", "name it")
             )
         places = [place for place, series in enumerate(self._series) if series[0] == name]
-        quantiles = {
-            _percent(part): [self.tally.quantile(place, part)[0] for place in places]
+        found = {
+            _percent(part): [self.tally.quantile(place, part) for place in places]
             for part in QUANTILES
             if row.shape != "flag"
         }
-        lines = {
-            "base": self.case.values[name], "mean": self.tally.mean[places], "error": self.tally.error[places],
-            **quantiles,
-        }  # fmt: skip
-        frame = pd.DataFrame.from_dict(lines, orient="index", columns=list(self.case.calendar.periods))
+        periods, nothing = list(self.case.calendar.periods), np.zeros(len(places))
+        means = {"mean": self.tally.mean[places], "error": self.tally.error[places]}
+        lines = {"base": self.case.values[name], **means, **{n: [v for v, _ in pairs] for n, pairs in found.items()}}
+        errors = {"base": nothing, "mean": means["error"], **{n: [e for _, e in pairs] for n, pairs in found.items()}}
+        frame = pd.DataFrame.from_dict(lines, orient="index", columns=periods)
         frame = self._about(frame, f"{row.label}, {row.unit}")
+        frame.attrs["errors"] = pd.DataFrame.from_dict(errors, orient="index", columns=periods)
         frame.attrs |= {"row": name, "unit": row.unit}
         return frame
 

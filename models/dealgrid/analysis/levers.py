@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dealgrid.dates import Calendar, date_text, serial
+from dealgrid.dates import Calendar, serial
 from dealgrid.deal import STRUCTURAL, VALUATION_DATE, Case
 from dealgrid.inputs import UNITS, Dated, Parameter, Setting, display_value, format_value, value_text
 from dealgrid.inputs.dated import NOTHING, STEP
@@ -148,8 +148,3 @@ def text_of_range(lever: Lever) -> str:
     """The range as people write it."""
     low, high = (format_value(each, lever.parameter.unit) for each in (lever.parameter.low, lever.parameter.high))
     return f"{low} to {high}"
-
-
-def day(number: float) -> str:
-    """A serial day as people write it."""
-    return date_text(number)

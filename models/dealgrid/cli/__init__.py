@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from dealgrid.cli import figures, pages, reports
+from dealgrid.cli import figures, futures, pages, reports
 from dealgrid.cli.options import BAD_INPUT, INTERRUPTED, RUN_FAILED
 from dealgrid.problems import DealgridError, RunError
 
@@ -27,6 +27,9 @@ for command in (
     figures.explain,
     figures.compare,
     figures.check,
+    futures.solve,
+    futures.futures,
+    futures.bargain,
     reports.report,
     pages.lab,
 ):

@@ -153,6 +153,13 @@ def clauses_binding(case: Case) -> Chart:
     return _finished(chart, title, "Filled where the clause binds. " + answer.caption([case]))
 
 
+def drawn(layers: Mapping[str, Any], title: str, caption: str) -> Chart:
+    """A chart whose layers are already Vega-Lite, with title and caption in house style."""
+    import altair as alt
+
+    return _finished(alt.Chart.from_dict(dict(layers)), title, caption)
+
+
 def svg(chart: Chart) -> str:
     """A chart as SVG text that needs no other file; the same chart always gives the same text."""
     return _svg(_as_text(chart))

@@ -154,6 +154,20 @@ def _print_frame(out: Console, frame: pd.DataFrame, unit: str) -> None:
     out.print(table)
 
 
+def show_texts(frame: pd.DataFrame) -> None:
+    """A table whose figures are texts already, title above and caption below."""
+    out = console()
+    table = Table(title=str(frame.attrs["title"]), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.add_column("", max_width=LABEL_WIDTH)
+    for column in frame.columns:
+        table.add_column(str(column), justify="right", no_wrap=True)
+    for label, texts in zip(frame.index, frame.to_numpy().tolist(), strict=True):
+        table.add_row(Text(str(label)), *map(str, texts))
+    out.print(table)
+    out.print(Text(str(frame.attrs["caption"]), style="dim"))
+    out.print()
+
+
 def progress(quiet: bool) -> Progress:
     """A progress bar on standard error; silent where that is no terminal."""
     out = console(to_error=True)

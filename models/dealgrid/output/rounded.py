@@ -1,0 +1,152 @@
+"""Figures under uncertainty as text: no digit is shown that another seed would change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from dealgrid.analysis.futures import Futures
+from dealgrid.dates import date_of
+from dealgrid.inputs import UNITS, display_value
+
+SCALES = {"fraction": (100, "%"), "multiple": (1, "×")}
+MOST_DECIMALS = 2
+TWICE = 2.0  # standard errors that a figure's last digit must be worth
+
+
+def figure(value: float, error: float, unit: str) -> str:
+    """A value to the digits its standard error allows: `483`, `12.4%`; a date to the month or year it is sure of."""
+    if not math.isfinite(value) or not math.isfinite(error):
+        return display_value(value, unit)
+    if UNITS[unit].kind == "date":
+        day = date_of(value)
+        return day.isoformat() if error < 1 else f"{day:%Y-%m}" if TWICE * error < 31 else f"{day:%Y}"
+    scale, mark = SCALES.get(UNITS[unit].kind, (1, ""))
+    decimals = MOST_DECIMALS if not error else min(MOST_DECIMALS, -math.ceil(math.log10(TWICE * error * scale)))
+    decimals = min(decimals, 1) if unit.startswith("US$") or UNITS[unit].kind == "fraction" else decimals
+    size = round(abs(value) * scale, decimals)
+    text = f"{size:,.{max(decimals, 0)}f}{mark}"
+    return f"({text})" if value < 0 and size else text
+
+
+def with_error(value: float, error: float, unit: str) -> str:
+    """A value and its standard error: `483 ± 2`."""
+    if not math.isfinite(value) or not error:
+        return figure(value, 0.0, unit)
+    scale, mark = SCALES.get(UNITS[unit].kind, (1, ""))
+    digits = max(-math.floor(math.log10(error * scale)), 0)
+    spread = f"{error:.0f} days" if UNITS[unit].kind == "date" else f"{error * scale:.{digits}f}{mark}"
+    return f"{figure(value, error / 5, unit)} ± {spread}"
+
+
+def summary(found: Futures) -> pd.DataFrame:
+    """The distribution of each `once` row as text: mean with its error, quantiles to the digits they are sure of."""
+    frame = found.summary()
+    errors = frame.attrs["errors"]
+    lines = {}
+    for label, line in frame.iterrows():
+        unit = str(line["unit"])
+        lines[label] = {
+            "no doubt": display_value(float(line["base"]), unit),
+            "mean": with_error(float(line["mean"]), float(line["error"]), unit),
+            **{name: figure(float(line[name]), float(errors.loc[label, name]), unit) for name in errors.columns},
+            "without": "" if not line["without"] else figure(float(line["without"]), 0.0, "fraction"),
+        }
+    return _as(frame, pd.DataFrame.from_dict(lines, orient="index"))
+
+
+def binding(found: Futures, every: int = 1) -> pd.DataFrame:
+    """How likely each clause is to bind, in percent; those that never do are left out."""
+    frame = found.binding()
+    errors = frame.attrs["errors"]
+    some = frame[(frame > 0).any(axis=1)]
+    columns = [*frame.columns[:-1:every], frame.columns[-1]]
+    texts = {
+        column: [_chance(value, error) for value, error in zip(some[column], errors.loc[some.index, column], strict=True)]
+        for column in columns
+    }
+    return _as(frame, pd.DataFrame(texts, index=some.index))
+
+
+def losses(found: Futures) -> pd.DataFrame:
+    """How likely the money does not come back."""
+    frame = found.losses()
+    texts = [with_error(value, error, "fraction") for value, error in zip(frame["probability"], frame["error"], strict=True)]
+    return _as(frame, pd.DataFrame({"probability": texts}, index=frame.index))
+
+
+def fan(found: Futures, row: str) -> pd.DataFrame:
+    """A row over the periods: base, mean and quantiles, to the digits they are sure of."""
+    frame = found.fan(row)
+    errors = frame.attrs["errors"]
+    unit = str(frame.attrs["unit"])
+    lines = {
+        str(name): [figure(value, error, unit) for value, error in zip(frame.loc[name], errors.loc[name], strict=True)]
+        for name in errors.index
+    }
+    return _as(frame, pd.DataFrame.from_dict(lines, orient="index", columns=list(frame.columns)))
+
+
+def indices(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sobol indices: parts of the variance in percent with their errors, and the grade of each parameter."""
+    lines = {
+        line.label: {
+            "grade": line.grade,
+            "alone": with_error(line.first, line.first_error, "fraction"),
+            "with others": with_error(line.total, line.total_error, "fraction"),
+        }
+        for line in frame.itertuples()
+    }
+    return _as(frame, pd.DataFrame.from_dict(lines, orient="index"))
+
+
+def tornado(frame: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The largest swings, one parameter at a time."""
+    unit = str(frame.attrs["unit"])
+    lines = {
+        line.label: {
+            "grade": line.grade, "from": line.low, "to": line.high, "by": line.span,
+            "low": display_value(line.at_low, unit), "high": display_value(line.at_high, unit),
+            "swing": display_value(line.swing, unit),
+        }
+        for line in frame.head(most).itertuples()
+    }  # fmt: skip
+    return _as(frame, pd.DataFrame.from_dict(lines, orient="index"))
+
+
+def information(frame: pd.DataFrame, most: int) -> pd.DataFrame:
+    """What it is worth to know each parameter before choosing, and to know all."""
+    unit = str(frame.attrs["unit"])
+    lines = {
+        line.label: {"grade": line.grade, "worth": with_error(line.worth, line.error, unit)}
+        for line in frame.head(most).itertuples()
+    }
+    lines["Everything"] = {"grade": "", "worth": with_error(frame.attrs["all_value"], frame.attrs["all_error"], unit)}
+    return _as(frame, pd.DataFrame.from_dict(lines, orient="index"))
+
+
+def gains(frame: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
+    """Points of a map, or beliefs: what each party gains, with its error, and how likely it is to regret signing."""
+    terms = [column for column in frame.columns if not str(column).endswith((" gains", " error", " regrets"))]
+    lines: dict[Any, dict[str, str]] = {}
+    for name, line in frame.iterrows():
+        texts = {str(term): str(line[term]) for term in terms}
+        for label in labels:
+            texts[f"{label} gains"] = with_error(line[f"{label} gains"], line[f"{label} error"], "US$ bn")
+            texts[f"{label} regrets"] = figure(line[f"{label} regrets"], 0.005, "fraction")
+        lines[name] = texts
+    return _as(frame, pd.DataFrame.from_dict(lines, orient="index"))
+
+
+def _chance(value: float, error: float) -> str:
+    if not value:
+        return "·"
+    return figure(value, max(error, 0.005), "fraction") if round(value, 2) else "<1%"
+
+
+def _as(frame: pd.DataFrame, texts: pd.DataFrame) -> pd.DataFrame:
+    texts.attrs = {key: frame.attrs[key] for key in ("title", "caption")}
+    return texts
