@@ -35,7 +35,9 @@ Progress = Callable[[int, int], None]
 
 COUNT, MOST = 2_048, 200_000
 AT_ONCE = 65_536  # futures in one call of the engine: as many points as fit
-SURE = 1.959963984540054  # standard errors to each side of an indifference curve: the band that holds it 95 times in 100
+SURE = (
+    1.959963984540054  # standard errors to each side of an indifference curve: the band that holds it 95 times in 100
+)
 
 
 @dataclass(frozen=True)

@@ -361,7 +361,9 @@ def _series_of(case: Case, rows: Sequence[Row]) -> list[_Series]:
             continue
         is_flag = row.shape == "flag"
         for place, period in enumerate(case.calendar.periods):
-            found.append(_Series(row, period, lambda values, at=place: values[at], _near(float(base[place])), not is_flag))
+            found.append(
+                _Series(row, period, lambda values, at=place: values[at], _near(float(base[place])), not is_flag)
+            )
         if is_flag:
             coming = _coming(case)
             found.append(_Series(row, EVER, lambda values, at=coming: (values[at] > 0).any(axis=0) * 1.0, 0.0, False))

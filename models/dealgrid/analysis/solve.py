@@ -133,7 +133,9 @@ def _refuse(turned: Lever, row: Row, expected: bool, quantile: float | None, cou
     if expected and quantile is not None:
         problems.append(Problem("quantile", "both expected value and quantile are asked for", "one", "leave one out"))
     if quantile is not None and not 0 < quantile < 1:
-        problems.append(Problem("quantile", f"{quantile:g} is no part of futures", "between 0 and 1", "write 5% or 0.05"))
+        problems.append(
+            Problem("quantile", f"{quantile:g} is no part of futures", "between 0 and 1", "write 5% or 0.05")
+        )
     if (expected or quantile is not None) and is_structural(turned.name):
         problems.append(
             Problem("parameter", f"all futures share {turned.name}", "a parameter that is not of the calendar",

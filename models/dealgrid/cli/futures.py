@@ -265,7 +265,9 @@ def _show_map(found: Bargaining, format: Format) -> None:
     else:
         labels = [surface.party.label for surface in found.surfaces]
         share, sure = found.zone.mean(), found.sure_zone.mean()
-        print(f"{found.study.title}: both sides gain on {share:.0%} of the map, beyond doubt of the draws on {sure:.0%}.")
+        print(
+            f"{found.study.title}: both sides gain on {share:.0%} of the map, beyond doubt of the draws on {sure:.0%}."
+        )
         show_texts(rounded.gains(found.places(), labels))
 
 
@@ -295,7 +297,9 @@ def _bare(frame: pd.DataFrame) -> pd.DataFrame:
 def _plain(frame: pd.DataFrame) -> Any:
     """A frame as plain data: endless and missing figures as JSON can hold them."""
     plain = {str(name): {str(k): _number(v) for k, v in line.items()} for name, line in frame.to_dict("index").items()}
-    return plain if frame.index.dtype == object or not len(frame) or isinstance(frame.index[0], str) else [*plain.values()]
+    return (
+        plain if frame.index.dtype == object or not len(frame) or isinstance(frame.index[0], str) else [*plain.values()]
+    )
 
 
 def _number(value: Any) -> Any:

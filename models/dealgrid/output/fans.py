@@ -38,7 +38,9 @@ def fan(found: Futures, row: str) -> Chart:
         {"mark": {"type": "line", "color": colour, "strokeWidth": 2}, "encoding": {"x": x, "y": _quantitative("['50%']", unit)}},
         {"mark": {"type": "line", "color": INK, "strokeDash": [4, 3]}, "encoding": {"x": x, "y": _quantitative("base", unit)}},
     ]  # fmt: skip
-    layers.append(_ends({"95%": last["95%"], "median": last["50%"], "5%": last["5%"], "no doubt": last["base"]}, coming[-1], x))
+    layers.append(
+        _ends({"95%": last["95%"], "median": last["50%"], "5%": last["5%"], "no doubt": last["base"]}, coming[-1], x)
+    )
     low, high = (display_value(float(last[name]), unit) for name in ("5%", "95%"))
     label = found.case.deal.row(row).label
     title = f"{label}: {low} to {high} {unit} in {coming[-1]} in nine of ten futures"

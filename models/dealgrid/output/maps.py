@@ -12,9 +12,10 @@ from dealgrid.analysis.levers import Lever
 from dealgrid.dates import date_of
 from dealgrid.inputs import UNITS
 from dealgrid.output import rounded, tables
-from dealgrid.output.charts import FAINT, HOLDERS, INK, Chart, drawn, svg
+from dealgrid.output.charts import HOLDERS, INK, Chart, drawn, svg
 
 SIZE = 420  # of the map, in pixels, each way
+LIFT = 15  # pixels by which names of marks beside each other are moved up and down
 ZONE = "#DDEBDD"
 
 
@@ -28,8 +29,12 @@ def chart(found: Bargaining) -> Chart:
     }
     layers = [_zone(found, scales), *(_curves(found, party, scales) for party in (0, 1)), *_places(found, scales)]
     spec = {"layer": layers, "width": SIZE, "height": SIZE}
-    share = found.zone.mean()
-    title = f"Both sides gain on {share:.0%} of the map" if share else "Nowhere on the map do both sides gain"
+    even = found.equal_gain()
+    title = "Nowhere on the map do both sides gain"
+    if even:
+        title = (
+            f"Both sides gain between the curves, most evenly at {across.shown(even.across)} and {up.shown(even.up)}"
+        )
     note = (
         f"Shaded: both gain over {found.study.present.replace('_', ' ')}. Solid: where a side is indifferent; thin: "
         "where it would be 1.96 standard errors of the mean away. "
@@ -44,7 +49,13 @@ def belief(frame: pd.DataFrame, found: Bargaining) -> Chart:
     for place, surface in enumerate(found.surfaces):
         name, label, colour = surface.party.name, surface.party.label, HOLDERS[place]
         values = [
-            {"chance": 100 * chance, "gain": gain, "low": gain - SURE * error, "high": gain + SURE * error, "label": label}
+            {
+                "chance": 100 * chance,
+                "gain": gain,
+                "low": gain - SURE * error,
+                "high": gain + SURE * error,
+                "label": label,
+            }
             for chance, gain, error in frame[["probability", f"{name}_gain", f"{name}_error"]].to_numpy().tolist()
         ]
         x = {"field": "chance", "type": "quantitative", "title": "Probability believed in, %"}
@@ -155,10 +166,12 @@ def _curves(found: Bargaining, party: int, scales: dict[str, Any]) -> dict[str, 
         return lines
     top = max(solid, key=lambda each: max(each["y"], each["y2"]) + (each["x"] if party else -each["x"]) * 1e-6)
     label = f"{found.surfaces[party].party.label} indifferent"
+    ends = [_scaled(float(each), across) for each in (found.across[0], found.across[-1])]
+    is_left = top["x"] < sum(ends) / 2
     text = {
         "data": {"values": [{"x": top["x"], "y": max(top["y"], top["y2"]), "label": label}]},
-        "mark": {"type": "text", "align": "left" if party else "right", "dx": 6 if party else -6, "dy": 12,
-                 "color": HOLDERS[party] if not party else "#9A6A00", "fontWeight": 600},
+        "mark": {"type": "text", "align": "left" if is_left else "right", "dx": 6 if is_left else -6, "dy": 12,
+                 "color": INK, "fontWeight": 600},
         "encoding": {**scales, "text": {"field": "label"}},
     }  # fmt: skip
     return {"layer": [lines, text]}
@@ -173,25 +186,27 @@ def _places(found: Bargaining, scales: dict[str, Any]) -> list[dict[str, Any]]:
         if _is_on(each, found):
             by_place.setdefault((_scaled(each.across, across), _scaled(each.up, up)), []).append(each.name)
     ours = {(_scaled(each.across, across), _scaled(each.up, up)) for each in own}
-    right = _scaled(float(found.across[-1]), across) * 0.75 + _scaled(float(found.across[0]), across) * 0.25
+    middle = sum(_scaled(float(each), across) for each in (found.across[0], found.across[-1])) / 2
     values = [
-        {"x": x, "y": y, "name": "; ".join(names), "shape": "diamond" if (x, y) in ours else "circle",
-         "is_right": x > right}
+        {"x": x, "y": y, "name": "; ".join(names), "shape": "diamond" if (x, y) in ours else "circle"}
         for (x, y), names in by_place.items()
-    ]  # fmt: skip
+    ]
     points = {
         "data": {"values": values}, "mark": {"type": "point", "filled": True, "size": 60, "color": INK, "opacity": 1},
         "encoding": {**scales, "shape": {"field": "shape", "type": "nominal", "scale": None, "legend": None}},
     }  # fmt: skip
-    names = [
-        {
-            "data": {"values": [each for each in values if each["is_right"] is is_right]},
+    names = []
+    for value in values:
+        is_right = float(str(value["x"])) > middle
+        beside = sorted(float(str(each["x"])) for each in values if each["y"] == value["y"])
+        step = beside.index(float(str(value["x"])))
+        shift = LIFT * (step + 1) // 2 * (-1 if step % 2 else 1) if len(beside) > 1 else 0
+        names.append({
+            "data": {"values": [value]},
             "mark": {"type": "text", "align": "right" if is_right else "left", "dx": -8 if is_right else 8,
-                     "fontSize": 10, "color": FAINT},
+                     "dy": shift, "fontSize": 10, "color": INK},
             "encoding": {**scales, "text": {"field": "name"}},
-        }
-        for is_right in (False, True)
-    ]  # fmt: skip
+        })  # fmt: skip
     return [points, *names]
 
 

@@ -13,8 +13,9 @@ from dealgrid.dates import date_of
 from dealgrid.inputs import UNITS, display_value
 
 SCALES = {"fraction": (100, "%"), "multiple": (1, "×")}
-MOST_DECIMALS = 2
-TWICE = 2.0  # standard errors that a figure's last digit must be worth
+MOST_DECIMALS = 1
+FINEST = 2  # decimals shown beside an error, however small
+DAYS_IN_MONTH = 31
 
 
 def figure(value: float, error: float, unit: str) -> str:
@@ -23,23 +24,31 @@ def figure(value: float, error: float, unit: str) -> str:
         return display_value(value, unit)
     if UNITS[unit].kind == "date":
         day = date_of(value)
-        return day.isoformat() if error < 1 else f"{day:%Y-%m}" if TWICE * error < 31 else f"{day:%Y}"
+        return day.isoformat() if error < 1 else f"{day:%Y-%m}" if error < DAYS_IN_MONTH / 2 else f"{day:%Y}"
     scale, mark = SCALES.get(UNITS[unit].kind, (1, ""))
-    decimals = MOST_DECIMALS if not error else min(MOST_DECIMALS, -math.ceil(math.log10(TWICE * error * scale)))
-    decimals = min(decimals, 1) if unit.startswith("US$") or UNITS[unit].kind == "fraction" else decimals
-    size = round(abs(value) * scale, decimals)
+    return _written(value * scale, MOST_DECIMALS if not error else -math.ceil(math.log10(error * scale)), mark)
+
+
+def _written(value: float, decimals: int, mark: str) -> str:
+    decimals = min(decimals, MOST_DECIMALS)
+    size = round(abs(value), decimals)
     text = f"{size:,.{max(decimals, 0)}f}{mark}"
     return f"({text})" if value < 0 and size else text
 
 
 def with_error(value: float, error: float, unit: str) -> str:
-    """A value and its standard error: `483 ± 2`."""
-    if not math.isfinite(value) or not error:
+    """A value and its standard error, to the first digit of the error: `483 ± 2`."""
+    if not math.isfinite(value) or not math.isfinite(error) or not error:
         return figure(value, 0.0, unit)
+    if UNITS[unit].kind == "date":
+        return f"{date_of(value).isoformat()} ± {math.ceil(error)} days"
     scale, mark = SCALES.get(UNITS[unit].kind, (1, ""))
-    digits = max(-math.floor(math.log10(error * scale)), 0)
-    spread = f"{error:.0f} days" if UNITS[unit].kind == "date" else f"{error * scale:.{digits}f}{mark}"
-    return f"{figure(value, error / 5, unit)} ± {spread}"
+    decimals = min(-math.floor(math.log10(error * scale)), FINEST)
+    size = round(error * scale, decimals)
+    spread = f"{size:,.{max(decimals, 0)}f}{mark}" if size else f"less than {10.0**-FINEST}{mark}"
+    value = round(value * scale, decimals)
+    text = f"{abs(value):,.{max(decimals, 0)}f}{mark}"
+    return f"({text}) ± {spread}" if value < 0 else f"{text} ± {spread}"
 
 
 def summary(found: Futures) -> pd.DataFrame:
@@ -55,7 +64,8 @@ def summary(found: Futures) -> pd.DataFrame:
             **{name: figure(float(line[name]), float(errors.loc[label, name]), unit) for name in errors.columns},
             "without": "" if not line["without"] else figure(float(line["without"]), 0.0, "fraction"),
         }
-    return _as(frame, pd.DataFrame.from_dict(lines, orient="index"))
+    texts = pd.DataFrame.from_dict(lines, orient="index")
+    return _as(frame, texts if texts["without"].any() else texts.drop(columns="without"))
 
 
 def binding(found: Futures, every: int = 1) -> pd.DataFrame:
@@ -65,7 +75,9 @@ def binding(found: Futures, every: int = 1) -> pd.DataFrame:
     some = frame[(frame > 0).any(axis=1)]
     columns = [*frame.columns[:-1:every], frame.columns[-1]]
     texts = {
-        column: [_chance(value, error) for value, error in zip(some[column], errors.loc[some.index, column], strict=True)]
+        column: [
+            _chance(value, error) for value, error in zip(some[column], errors.loc[some.index, column], strict=True)
+        ]
         for column in columns
     }
     return _as(frame, pd.DataFrame(texts, index=some.index))
@@ -74,7 +86,9 @@ def binding(found: Futures, every: int = 1) -> pd.DataFrame:
 def losses(found: Futures) -> pd.DataFrame:
     """How likely the money does not come back."""
     frame = found.losses()
-    texts = [with_error(value, error, "fraction") for value, error in zip(frame["probability"], frame["error"], strict=True)]
+    texts = [
+        with_error(value, error, "fraction") for value, error in zip(frame["probability"], frame["error"], strict=True)
+    ]
     return _as(frame, pd.DataFrame({"probability": texts}, index=frame.index))
 
 
