@@ -1,5 +1,6 @@
 """The map of a negotiation: a toy by hand, the shipped one against goal seek on its borders."""
 
+import dataclasses
 import os
 import signal
 import threading
@@ -7,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.analysis.toy import toy
 
 from dealgrid import Deal
-from dealgrid.analysis.bargain import bargain, beliefs, contour, dial, table, turning_points
+from dealgrid.analysis.bargain import bargain, beliefs, contour, dial, study_of, table, turning_points
 from dealgrid.analysis.futures import futures
-from dealgrid.analysis.solve import solve
+from dealgrid.inputs.bargains import Axis
 from dealgrid.problems import InputError
+from tests.analysis.toy import toy
 
 STUDY = """
 kind: bargain
@@ -45,7 +46,13 @@ def test_with_the_same_beliefs_and_nothing_to_gain_together_the_map_is_a_zero_su
     # A mean pot of 100: we gain 100 × (stake − 50%) + fee.
     expected = 100 * (found.across[np.newaxis] - 0.5) + found.up[:, np.newaxis]
     assert (np.abs(one.gain - expected) <= 4 * one.error + 1e-9).all()
-    assert found.indifference(0) == pytest.approx(found.indifference(1), abs=1e-9)
+    pot = one.gain[4, -1] / 0.3  # the mean pot drawn: at no fee and a stake of 80%
+    for party in (0, 1):
+        pieces = found.indifference(party)
+        assert len(pieces) > 10
+        assert pot * (pieces[:, [0, 2]] - 0.5) + pieces[:, [1, 3]] == pytest.approx(
+            np.zeros((len(pieces), 2)), abs=1e-9
+        )
     assert not found.sure_zone.any()
     assert found.pareto.sum() >= 100  # what one side gains the other loses
 
@@ -58,17 +65,21 @@ def test_a_larger_pot_in_their_eyes_opens_a_zone(tmp_path: Path) -> None:
     assert (found.zone == ((ours > 0) & (theirs > 0)))[clear].all()
     nash = found.nash()
     assert nash is not None
-    # With d = 50% − stake: gains fee − 100 d and 200 d − fee, the product largest at fee = 150 d: 50 d each, d = 25%.
-    assert (nash.across, nash.up) == pytest.approx((0.25, 40.0), abs=0.03)
-    assert nash.gains == pytest.approx((12.5, 12.5), abs=3)
+    # With d = 50% − stake: gains fee − 100 d and 200 d − fee. At the highest fee, 40, their product is largest at
+    # 100 × (80 − 400 d + 40) = 0: d = 30%, where we gain 10 and they 20.
+    assert (nash.across, nash.up) == pytest.approx((0.2, 40.0))
+    assert nash.gains == pytest.approx((10, 20), abs=0.1)
 
 
 def test_a_map_without_a_zone_says_so(tmp_path: Path) -> None:
-    found = bargain(laid_out(tmp_path, theirs=", set: {tilt: 0}, believe: {pot: {uniform: [40, 60]}}"), "share",
-                    points=(3, 3))  # fmt: skip
-    if not found.zone.any():
-        assert (found.nash(), found.equal_gain()) == (None, None)
-    assert found.nearest().name == "nearest to agreement"
+    deal = laid_out(tmp_path)
+    study = dataclasses.replace(
+        study_of(deal, "share"), across=Axis("stake", 0.6, 0.8, 3), up=Axis("fee", 0.0, 40.0, 3)
+    )
+    found = bargain(deal, study)  # more for us, and a fee on top: nothing for them anywhere
+    assert (found.nash(), found.equal_gain()) == (None, None)
+    assert (found.nearest().across, found.nearest().up) == pytest.approx((0.6, 0.0))
+    assert "nearest to agreement" in found.places().index
 
 
 def test_regret_is_how_often_the_deal_turns_out_worse(tmp_path: Path) -> None:
@@ -92,7 +103,7 @@ def test_a_term_on_an_axis_cannot_be_a_belief(tmp_path: Path) -> None:
         ("points: 13", "points: 1", "2 to 500"),
         ("present: now", "present: nwo", "did you mean `now`"),
         ("rows: [theirs]", "rows: [thiers]", "did you mean `theirs`"),
-        ("parameter: fee, from: -40", "parameter: stake, from: 0", "is on both axes"),
+        ("parameter: fee, from: -40, to: 40", "parameter: stake, from: 0%, to: 40%", "is on both axes"),
         ("count: 1024", "count: many", "count"),
     ],
 )
@@ -128,24 +139,25 @@ SHIPPED = "bargain-stake-share"
 
 
 def test_the_border_of_the_zone_is_where_goal_seek_finds_it(deal: Deal) -> None:
-    count = 512
-    found = bargain(deal, SHIPPED, count, points=(9, 3))
+    study = study_of(deal, SHIPPED)
+    plain = tuple(
+        dataclasses.replace(party, believe={}) for party in study.parties
+    )  # goal seek knows the base's beliefs
+    study = dataclasses.replace(study, parties=plain)
+    found, laid = bargain(deal, study, 512, points=(11, 3)), table(deal, study, 512)
+    borders = 0
     for party, surface in enumerate(found.surfaces):
-        up = 1
-        for stake, error in found.border(party, up):
-            row = surface.party.rows[0]
-            settings = {
-                **found.study.set,
-                **surface.party.set,
-                "revenue_share_rate": found.levers[1].path(found.up[up]),
-            }
-            now = table(deal, SHIPPED, count).sides
-            had = next(side.present[surface.party.name] for side in now if surface.party in side.parties).mean()
-            if surface.party.believe == {}:
-                solved = solve(deal, "microsoft_stake", row, float(had), scenario=found.study.scenario, set=settings,
-                               expected=True, count=count, seed=found.seed)  # fmt: skip
-                near = min(abs(each.value - stake) for each in solved.solutions)
-                assert near < 2 * error + 0.003
+        had = next(side.present for side in laid.sides if surface.party in side.parties)[surface.party.name].mean()
+        path = found.levers[1].path(float(found.up[1]))
+        settings = {**study.set, **surface.party.set, study.up.parameter: path}
+        for stake, error in found.border(party, 1):
+            solved = deal.solve(
+                study.across.parameter, surface.party.rows[0], float(had), scenario=study.scenario, set=settings,
+                expected=True, count=512, seed=found.seed,
+            )  # fmt: skip
+            assert min(abs(each.value - stake) for each in solved.solutions) < error
+            borders += 1
+    assert borders == 2
 
 
 def test_marks_are_valued_with_all_their_clauses(deal: Deal) -> None:

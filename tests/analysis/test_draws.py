@@ -1,5 +1,6 @@
 """Draws: each distribution against SciPy's own, correlations, and that nothing depends on who draws which part."""
 
+import itertools
 import math
 
 import numpy as np
@@ -120,7 +121,7 @@ NAMES = [each.name for each in STAND]
 def test_draws_are_the_same_to_the_last_bit_however_they_are_cut(cuts: list[int]) -> None:
     whole = draws(*STAND).values(0, 500, NAMES)
     edges = [0, *(cut for cut in cuts if cut), 500]
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in itertools.pairwise(edges):
         part = draws(*STAND).values(begin, end, NAMES)
         assert all((part[name] == whole[name][begin:end]).all() for name in NAMES)
 

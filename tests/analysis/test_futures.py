@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.analysis.toy import toy
-from tests.tolerance import NUMPY
 
 import dealgrid.analysis.futures as module
 from dealgrid import Deal
@@ -18,6 +16,8 @@ from dealgrid.analysis.tally import EXACT, Sketch, Tally
 from dealgrid.cli import app
 from dealgrid.inputs import parse_settings
 from dealgrid.problems import InputError
+from tests.analysis.toy import toy
+from tests.tolerance import NUMPY
 
 SEED = 3
 
@@ -38,7 +38,9 @@ def test_quantiles_of_many_values_are_right_to_a_bucket() -> None:
     values[:1000] = 0.0
     sketch = Sketch(values)
     for part in (0.001, 0.05, 0.3, 0.5, 0.95, 0.999):
-        assert sketch.quantile(part) == pytest.approx(np.quantile(values, part), rel=1 / 4096, abs=1e-6)
+        low, high = (np.quantile(values, part, method=method) for method in ("lower", "higher"))
+        bucket = max(abs(low), abs(high)) / 4096
+        assert low - bucket <= sketch.quantile(part) <= high + bucket
     assert sketch.values is None
 
 
@@ -87,7 +89,7 @@ def test_the_standard_error_says_how_far_means_are_apart_from_seed_to_seed(tmp_p
 
 def test_the_mean_and_quantiles_of_a_sum_worked_by_hand(tmp_path: Path) -> None:
     line = futures(toy(tmp_path), "deal", 8192, SEED).summary().loc["Ours"]  # 0.5 × a pot from 80 to 120
-    assert (line["base"], line["mean"]) == pytest.approx((50, 50), abs=1e-3)
+    assert (line["base"], line["mean"]) == pytest.approx((50, 50), abs=5e-3)
     assert [line["5%"], line["50%"], line["95%"]] == pytest.approx([41, 50, 59], abs=0.05)
     assert line["sd"] == pytest.approx(20 / math.sqrt(12), rel=1e-3)
 
@@ -106,10 +108,7 @@ def test_money_that_does_not_come_back_is_counted(tmp_path: Path) -> None:
 
 def test_what_a_scenario_chooses_is_not_drawn(tmp_path: Path) -> None:
     deal = toy(tmp_path)
-    assert futures(deal, "now", 64, SEED).drawn == ("fee", "pot") or set(futures(deal, "now", 64).drawn) == {
-        "fee",
-        "pot",
-    }
+    assert set(futures(deal, "now", 64, SEED).drawn) == {"fee", "pot"}
     assert futures(deal, "deal", 64, SEED).drawn == ("pot",)
     assert futures(deal, "now", 64, SEED, set={"pot": 90}).drawn == ("fee",)
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tests.analysis.toy import toy
 
 from dealgrid import Deal
 from dealgrid.analysis.sensitivity import deciders, information, sobol, tornado
+from tests.analysis.toy import toy
 
 
 def test_two_equal_causes_decide_half_each(tmp_path: Path) -> None:

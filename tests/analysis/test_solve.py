@@ -1,15 +1,15 @@
 """Goal seek: every solution in the range, or why there is none; on a toy by hand, on the deal by running it again."""
 
-from pathlib import Path
+import datetime as dt
 
 import pytest
-from tests.analysis.toy import toy
 
 from dealgrid import Deal
 from dealgrid.analysis.solve import solve
 from dealgrid.dates import serial
 from dealgrid.inputs import parse_settings
 from dealgrid.problems import InputError
+from tests.analysis.toy import toy
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +53,15 @@ def test_a_figure_out_of_reach(pot: Deal) -> None:
 
 
 def test_a_date_is_found_to_the_day(pot: Deal) -> None:
-    assert values(pot, "end", "days", -100.0) == [serial(__import__("datetime").date(2028, 9, 22))]
+    assert values(pot, "end", "days", -100.0) == [serial(dt.date(2028, 9, 22))]  # 100 days before the end of 2028
 
 
 def test_a_path_keeps_its_shape(pot: Deal) -> None:
-    (found,) = solve(pot, "level", "levels", 0.26, scenario="now").solutions
-    # 20% in 2025, then two steps in the proportion 2 : 10 down to x, which holds for two years: 20% at the start,
-    # 20% + (x − 20%) × 0.2, and x twice: 36% + 2.2 x = 26% has no x above 0.
-    assert found.value >= 0
+    # 20% in 2025; of the way from 20% to x, a fifth in 2026, as from 20% to 18% on the way to 10%; x in 2027 and 2028:
+    # 20% + 16% + 0.2 x + 2 x = 58% at x = 10%, and 80% at x = 20%.
+    (found,) = solve(pot, "level", "levels", 0.80, scenario="now").solutions
+    assert found.value == pytest.approx(0.2)
+    assert solve(pot, "level", "levels", 0.58, scenario="now").solutions[0].setting.startswith("{2019: 0%, 2025: 20%")
 
 
 def test_the_setting_brings_the_row_to_the_figure(deal: Deal) -> None:

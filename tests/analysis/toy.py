@@ -3,10 +3,9 @@
 from pathlib import Path
 from types import ModuleType
 
-from tests.engine.sheets import sheet
-
 from dealgrid import Deal
 from dealgrid.story import Story
+from tests.engine.sheets import sheet
 
 ROWS = '''
 def ours(pot, stake, fee):
@@ -82,13 +81,14 @@ size: {label: Size, unit: US$ bn, value: 110, range: [0, no limit], grade: B, so
 tilt: {label: Tilt, unit: US$ bn, value: 0, range: [0, 1], grade: B, source: a test}
 end: {label: End, unit: date, value: 2028-12-31, range: [2025-01-01, never], grade: B, source: a test}
 level:
-  {label: Level, unit: fraction, value: {2019: 0%, 2025: 20%, 2026: 18%, 2027: 10%}, range: [0%, 100%], grade: B, source: a test}
+  {label: Level, unit: fraction, value: {2019: 0%, 2025: 20%, 2026: 18%, 2027: 10%},
+    range: [0%, 100%], grade: B, source: a test}
 """
 
 
 def toy(root: Path, scenarios: dict[str, str] | None = None, studies: dict[str, str] | None = None) -> Deal:
     """The deal, its parameters written into a folder; scenarios and studies as the text of their files."""
-    for folder in ("base", "scenarios", "studies"):
+    for folder in ("base", "scenarios", *(["studies"] if studies else [])):
         (root / "params" / folder).mkdir(parents=True, exist_ok=True)
     (root / "params" / "base" / "stand.yaml").write_text(BASE)
     both = {"now": "{}", "deal": "{fee: 0}"} | (scenarios or {})

@@ -43,7 +43,8 @@ SURE = (
 @dataclass(frozen=True)
 class Surface:
     """A party's side of the map, each (up, across): mean `gain`, its standard `error`, and the probability of `regret`:
-    that the deal turns out worse for it than the present contract, by its own lights."""
+    that the deal turns out worse for it than the present contract, by its own lights.
+    """
 
     party: Party
     gain: Floats
@@ -135,7 +136,7 @@ class Bargaining:
         return Place(name, float(self.across[across]), float(self.up[up]), *pairs)
 
     def indifference(self, party: int, errors: float = 0.0) -> Floats:
-        """The curve on which a party gains so many standard errors: pieces (pieces, 4) from across, up to across, up."""
+        """Where a party gains so many standard errors: pieces (pieces, 4), each from across, up to across, up."""
         surface = self.surfaces[party]
         return contour(self.across, self.up, surface.gain - errors * surface.error)
 
@@ -151,7 +152,8 @@ class Bargaining:
 
     def table(self) -> pd.DataFrame:
         """A line per point: the terms, each party's gain, error and regret, whether it is in the zone and on the
-        Pareto set."""
+        Pareto set.
+        """
         import pandas as pd
 
         across, up = np.meshgrid(self.across, self.up)
@@ -165,7 +167,7 @@ class Bargaining:
         return pd.DataFrame(columns)
 
     def places(self) -> pd.DataFrame:
-        """The points that have a name: marks, Nash, equal gain; their terms as people read them, and what they bring."""
+        """The points that have a name: marks, Nash, equal gain; their terms as people read them, what they bring."""
         import pandas as pd
 
         named = [*self.marks, *(each for each in (self.nash(), self.equal_gain()) if each)]
@@ -198,7 +200,7 @@ class _Job:
 
 
 class Table:
-    """A study laid out: both parties' crowds under the deal and under the present contract, and the draws they share."""
+    """A study laid out: both parties' crowds, under the deal and the present contract, and the draws they share."""
 
     def __init__(self, deal: Deal, study: Bargain, count: int, seed: int) -> None:
         self.deal, self.study, self.count, self.seed = deal, study, count, seed
@@ -386,7 +388,7 @@ def beliefs(laid: Table) -> pd.DataFrame:
     lines = {}
     for believer in laid.study.parties:
         gains = laid.gains_of(laid.study.scenario, laid.study.set, _of(believer, laid))
-        line = {}
+        line: dict[str, float] = {}
         for party in laid.study.parties:
             mean, error, regret = (float(each[0]) for each in statistics(gains[party.name][np.newaxis]))
             line |= {f"{party.label} gains": mean, f"{party.label} error": error, f"{party.label} regrets": regret}

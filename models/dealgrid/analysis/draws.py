@@ -5,7 +5,7 @@ probability and every part is drawn from once (Latin hypercube sampling: McKay, 
 that keys decide. Blocks are independent of each other, so that the spread of their means says how sure a mean is.
 A parameter's keys come from a stream of its own, a counter-based generator (Philox: Salmon et al. 2011) keyed by seed
 and name: any part of it can be drawn alone, and a new parameter changes no other's draws. Correlations mix the keys by
-a Gaussian copula; in a block the ranks of the mixed keys are taken, which keeps every parameter stratified (Stein 1987).
+a Gaussian copula; in a block the ranks of the mixed keys count, which keeps every parameter stratified (Stein 1987).
 """
 
 from __future__ import annotations
@@ -188,8 +188,8 @@ def _mixer(group: tuple[str, ...], parameters: Mapping[str, Parameter]) -> Float
 def _mixed(lower: Floats, normals: Sequence[Floats]) -> tuple[Floats, ...]:
     """Independent normal numbers mixed into correlated ones, added up in one order however many there are."""
     return tuple(
-        functools.reduce(np.add, (weight * normal for weight, normal in zip(weights, normals, strict=True) if weight))
-        for weights in lower
+        functools.reduce(np.add, [weight * each for weight, each in zip(weights, normals, strict=True) if weight])
+        for weights in lower.tolist()
     )
 
 

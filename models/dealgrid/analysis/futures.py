@@ -37,7 +37,9 @@ MOST = 10**9
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 BINDS = "binds_"  # a flag row whose name begins so says that a clause binds
 EVER = "at some time"  # beside the periods: in any of those after the valuation date
-LOST = {  # what it is not to get one's money back, by the unit of a row among the returns
+LOST: Mapping[
+    str, tuple[str, Callable[[Floats], NDArray[np.bool_]]]
+] = {  # what it is not to get one's money back, by the unit of a row among the returns
     "date": ("never", lambda values: values == np.inf),
     "multiple": ("below 1×", lambda values: ~(values >= 1)),
     "fraction": ("negative, or no rate", lambda values: ~(values >= 0)),
@@ -344,34 +346,35 @@ class _Series:
 
     row: Row
     what: str  # "" for a `once` row, a period, or words for a probability
-    take: Callable[[Floats], Floats]
-    around: float
-    in_quantiles: bool
+    around: float = 0.0
+    in_quantiles: bool = False
+    places: tuple[int, ...] = ()  # of periods
+    test: Callable[[Floats], NDArray[np.bool_]] | None = None
+
+    def take(self, values: Floats) -> Floats:
+        """The series from its row's values, (futures,)."""
+        if self.test is not None:
+            return np.asarray(self.test(values), dtype=np.float64)
+        if self.what == EVER:
+            return np.asarray((values[list(self.places)] > 0).any(axis=0), dtype=np.float64)
+        return values[self.places[0]] if self.places else values
 
 
 def _series_of(case: Case, rows: Sequence[Row]) -> list[_Series]:
     found = []
     for row in rows:
-        base = case.values[row.name]
+        base, is_flag = case.values[row.name], row.shape == "flag"
         if row.is_once:
-            found.append(_Series(row, "", lambda values: values, _near(float(base)), row.shape != "flag"))
+            found.append(_Series(row, "", _near(float(base)), not is_flag))
             if row.name in case.deal.story.returns and row.unit in LOST:
                 what, is_lost = LOST[row.unit]
-                found.append(_Series(row, what, _as_number(is_lost), 0.0, False))
+                found.append(_Series(row, what, test=is_lost))
             continue
-        is_flag = row.shape == "flag"
         for place, period in enumerate(case.calendar.periods):
-            found.append(
-                _Series(row, period, lambda values, at=place: values[at], _near(float(base[place])), not is_flag)
-            )
+            found.append(_Series(row, period, _near(float(base[place])), not is_flag, (place,)))
         if is_flag:
-            coming = _coming(case)
-            found.append(_Series(row, EVER, lambda values, at=coming: (values[at] > 0).any(axis=0) * 1.0, 0.0, False))
+            found.append(_Series(row, EVER, places=tuple(_coming(case))))
     return found
-
-
-def _as_number(test: Callable[[Floats], NDArray[np.bool_]]) -> Callable[[Floats], Floats]:
-    return lambda values: test(values) * 1.0
 
 
 def _near(value: float) -> float:

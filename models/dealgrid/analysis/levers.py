@@ -130,8 +130,8 @@ def points(lever: Lever, calendar: Calendar, count: int, low: float | None = Non
     low, high = parameter.low if low is None else low, parameter.high if high is None else high
     ends = np.array([high]) if math.isinf(high) else np.zeros(0)
     if unit.kind == "date":
-        first, last = serial(calendar.starts[0]), serial(calendar.ends[-1])
-        spread = np.round(np.linspace(max(low, first), min(high, last), count))
+        begin, end = serial(calendar.starts[0]), serial(calendar.ends[-1])
+        spread = np.round(np.linspace(max(low, begin), min(high, end), count))
     elif unit.kind == "flag" or unit.whole:
         first, last = (calendar.first_year, calendar.last_year) if unit.kind == "year" else (low, low + count - 1)
         spread = np.arange(max(low, first), min(high, last) + 1)

@@ -122,7 +122,7 @@ def sobol(
 
 
 def deciders(indices: pd.DataFrame, row: str, most: int = DECIDERS) -> pd.DataFrame:
-    """The parameters that decide a row: the first `most` lines of its Sobol indices, and whether each is a judgement."""
+    """The parameters that decide a row: the first `most` of its Sobol indices, and whether each is a judgement."""
     frame = indices[indices["row"] == row].head(most).reset_index(drop=True)
     frame["judgement"] = frame["grade"] == "J"
     frame.attrs = {**indices.attrs, "title": "The parameters that decide the answer"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -159,29 +160,37 @@ def _of_case(
     if is_structural(turned.name):
 
         def one_by_one(at: Floats) -> tuple[Floats, Floats]:
-            cases = (_tried(lambda x=x: deal.case(scenario, {**(set or {}), turned.name: x}, pins)[row]) for x in at)
-            return np.array(list(cases)), np.zeros(len(at))
+            settings = [{**(set or {}), turned.name: float(x)} for x in at]
+            figures = [_tried(functools.partial(_figure, deal, scenario, each, pins, row)) for each in settings]
+            return np.array(figures), np.zeros(len(at))
 
         return one_by_one
     totals = case.totals([row], [turned.name])
+
+    def one(given: Floats) -> float:
+        return float(totals({turned.name: given}, 1)[row][0])
 
     def all_at_once(at: Floats) -> tuple[Floats, Floats]:
         given = turned.over(at, case.calendar)
         try:
             return totals({turned.name: given}, len(at))[row], np.zeros(len(at))
         except ModelError:  # no number somewhere: find out where
-            alone = [
-                _tried(lambda n=n: totals({turned.name: given[..., n : n + 1]}, 1)[row][0]) for n in range(len(at))
-            ]
+            alone = [_tried(functools.partial(one, given[..., n : n + 1])) for n in range(len(at))]
             return np.array(alone), np.zeros(len(at))
 
     return all_at_once
 
 
-def _tried(compute: Callable[[], object]) -> float:
+def _figure(
+    deal: Deal, scenario: str, set: Mapping[str, object], pins: Mapping[str, object] | Iterable[Pin], row: str
+) -> float:
+    return float(deal.case(scenario, set, pins)[row])
+
+
+def _tried(compute: Callable[[], float]) -> float:
     """A figure, or none where the model has none or refuses the value."""
     try:
-        return float(compute())  # type: ignore[arg-type]
+        return compute()
     except (ModelError, InputError):
         return math.nan
 

@@ -95,6 +95,7 @@ def solve(
 ) -> None:
     """Find every value of a parameter that brings a row to a figure, or say why there is none."""
     from dealgrid.analysis import solve as analysis
+    from dealgrid.analysis.futures import SEED
 
     deal = Deal.load()
     settings, given_pins, _ = _given(deal, sets, pins, None)
@@ -108,7 +109,7 @@ def solve(
         raise InputError(problems)
     found = deal.solve(
         parameter, row, figure, scenario=scenario, set=settings, pins=given_pins, expected=expected, quantile=part,
-        count=count or analysis.COUNT, seed=analysis.SEED if seed is None else seed,
+        count=count or analysis.COUNT, seed=SEED if seed is None else seed,
     )  # fmt: skip
     _show_solutions(found, format)
 

@@ -47,7 +47,8 @@ class Party:
 @dataclass(frozen=True)
 class Bargain(Study):
     """A map: the terms on its axes, the parties, the contract without the deal, scenarios marked on the map, and the
-    belief that is turned to see at which one the deal stops being worth signing (None for none)."""
+    belief that is turned to see at which one the deal stops being worth signing (None for none).
+    """
 
     present: str
     across: Axis

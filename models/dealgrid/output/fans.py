@@ -8,10 +8,12 @@ import pandas as pd
 
 from dealgrid.analysis.futures import Futures
 from dealgrid.inputs import display_value
-from dealgrid.output.charts import FAINT, INK, LETTER, MARGIN, PROPOSAL, WIDTH, Chart, colour_of, drawn
+from dealgrid.output.charts import FAINT, INK, PROPOSAL, WIDTH, Chart, colour_of, drawn
+from dealgrid.output.rounded import lines_of
 
 BANDS = (("5%", "95%", 0.18), ("25%", "75%", 0.32))  # of a fan, and how dense each is drawn
 HEIGHT, LANE, BAR = 260, 26, 22
+HALF, LEAST = 0.5, 0.005  # from which a cell is dark, and below which a chance is not written
 JUDGEMENT, OTHER = "#C2521A", PROPOSAL  # a parameter of grade J, and any other
 AMOUNTS = "datum.value < 0 ? '(' + format(-datum.value, ',') + ')' : format(datum.value, ',')"
 
@@ -34,13 +36,13 @@ def fan(found: Futures, row: str) -> Chart:
         }
         for low, high, opacity in BANDS
     ]  # fmt: skip
+    lines = (("['50%']", {"color": colour, "strokeWidth": 2}), ("base", {"color": INK, "strokeDash": [4, 3]}))
     layers += [
-        {"mark": {"type": "line", "color": colour, "strokeWidth": 2}, "encoding": {"x": x, "y": _quantitative("['50%']", unit)}},
-        {"mark": {"type": "line", "color": INK, "strokeDash": [4, 3]}, "encoding": {"x": x, "y": _quantitative("base", unit)}},
-    ]  # fmt: skip
-    layers.append(
-        _ends({"95%": last["95%"], "median": last["50%"], "5%": last["5%"], "no doubt": last["base"]}, coming[-1], x)
-    )
+        {"mark": {"type": "line", **look}, "encoding": {"x": x, "y": _quantitative(field, unit)}}
+        for field, look in lines
+    ]
+    names = {"95%": "95%", "median": "50%", "5%": "5%", "no doubt": "base"}
+    layers.append(_ends({name: float(last[line]) for name, line in names.items()}, coming[-1], x))
     low, high = (display_value(float(last[name]), unit) for name in ("5%", "95%"))
     label = found.case.deal.row(row).label
     title = f"{label}: {low} to {high} {unit} in {coming[-1]} in nine of ten futures"
@@ -55,10 +57,9 @@ def binding(found: Futures) -> Chart:
     frame = frame[(frame > 0).any(axis=1)]
     periods = list(frame.columns[:-1])
     values = [
-        {"clause": clause, "period": period, "part": float(frame.loc[clause, period]),
-         "shown": "" if frame.loc[clause, period] < 0.005 else f"{frame.loc[clause, period]:.0%}".removesuffix("%"),
-         "dark": bool(frame.loc[clause, period] > 0.5)}
-        for clause in frame.index for period in periods
+        {"clause": clause, "period": period, "part": line[period], "dark": line[period] > HALF,
+         "shown": "" if line[period] < LEAST else f"{100 * line[period]:.0f}"}
+        for clause, line in lines_of(frame) for period in periods
     ]  # fmt: skip
     x = {"field": "period", "type": "ordinal", "title": "Period", "axis": {"labelAngle": 0, "ticks": False}}
     y = {
@@ -73,7 +74,7 @@ def binding(found: Futures) -> Chart:
     }}  # fmt: skip
     layers = [{"mark": "rect", "encoding": {"x": x, "y": y, "color": colour}}, text]
     likely = frame.iloc[:, -1]
-    certain = int((likely > 0.995).sum())
+    certain = int((likely > 1 - LEAST).sum())
     title = f"{len(frame)} clauses may bind, {certain} of them in every future"
     spec = {"data": {"values": values}, "layer": layers, "width": WIDTH, "height": LANE * len(frame)}
     return drawn(spec, title, "Percent of futures in which the clause binds. " + found.caption)
@@ -84,9 +85,9 @@ def tornado(frame: pd.DataFrame, most: int) -> Chart:
     some = frame.head(most)
     unit = str(frame.attrs["unit"])
     values = [
-        {"label": line.label, "low": min(line.at_low, line.base, line.at_high),
-         "high": max(line.at_low, line.base, line.at_high), "grade": "J: our judgement" if line.grade == "J" else "other"}
-        for line in some.itertuples()
+        {"label": line["label"], "low": min(line["at_low"], line["base"], line["at_high"]),
+         "high": max(line["at_low"], line["base"], line["at_high"]), "grade": _grade(line)}
+        for _, line in lines_of(some)
     ]  # fmt: skip
     y = _names(list(some["label"]))
     bars = {
@@ -103,9 +104,9 @@ def tornado(frame: pd.DataFrame, most: int) -> Chart:
 def indices(frame: pd.DataFrame) -> Chart:
     """Which parts of the variance come from which parameter, with a standard error to each side."""
     values = [
-        {"label": line.label, "part": 100 * line.total, "least": 100 * (line.total - line.total_error),
-         "most": 100 * (line.total + line.total_error), "grade": "J: our judgement" if line.grade == "J" else "other"}
-        for line in frame.itertuples()
+        {"label": line["label"], "part": 100 * line["total"], "least": 100 * (line["total"] - line["total_error"]),
+         "most": 100 * (line["total"] + line["total_error"]), "grade": _grade(line)}
+        for _, line in lines_of(frame)
     ]  # fmt: skip
     y = _names(list(frame["label"]))
     x = _quantitative("part", "% of the variance, alone and together with others")
@@ -130,6 +131,10 @@ def _names(names: list[str]) -> dict[str, Any]:
     return {"field": "label", "type": "ordinal", "sort": names, "title": None, "axis": axis}
 
 
+def _grade(line: dict[str, Any]) -> str:
+    return "J: our judgement" if line["grade"] == "J" else "other"
+
+
 def _by_grade() -> dict[str, Any]:
     return {
         "field": "grade", "type": "nominal",
@@ -149,6 +154,6 @@ def _ends(ends: dict[str, float], period: str, x: dict[str, Any]) -> dict[str, A
         above = place
     return {
         "data": {"values": values},
-        "mark": {"type": "text", "align": "left", "dx": MARGIN * LETTER / MARGIN + 8, "color": FAINT, "clip": False},
+        "mark": {"type": "text", "align": "left", "dx": 12, "color": FAINT, "clip": False},
         "encoding": {"x": x, "y": {"field": "place", "type": "quantitative"}, "text": {"field": "name"}},
     }

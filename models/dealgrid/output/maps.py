@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 from typing import Any
 
 import pandas as pd
@@ -119,9 +120,9 @@ def _domain(values: Any, turned: Lever) -> dict[str, Any]:
 
 def _edges(values: Any) -> list[tuple[float, float]]:
     """The cell of each value on an axis: halfway to its neighbours."""
-    middles = [(float(a) + float(b)) / 2 for a, b in zip(values, values[1:], strict=False)]
+    middles = [(float(a) + float(b)) / 2 for a, b in itertools.pairwise(values)]
     ends = [float(values[0]), *middles, float(values[-1])]
-    return list(zip(ends, ends[1:], strict=False))
+    return list(itertools.pairwise(ends))
 
 
 def _zone(found: Bargaining, scales: dict[str, Any]) -> dict[str, Any]:

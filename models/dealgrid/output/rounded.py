@@ -54,14 +54,14 @@ def with_error(value: float, error: float, unit: str) -> str:
 def summary(found: Futures) -> pd.DataFrame:
     """The distribution of each `once` row as text: mean with its error, quantiles to the digits they are sure of."""
     frame = found.summary()
-    errors = frame.attrs["errors"]
+    errors = dict(lines_of(frame.attrs["errors"]))
     lines = {}
-    for label, line in frame.iterrows():
+    for label, line in lines_of(frame):
         unit = str(line["unit"])
         lines[label] = {
             "no doubt": display_value(float(line["base"]), unit),
             "mean": with_error(float(line["mean"]), float(line["error"]), unit),
-            **{name: figure(float(line[name]), float(errors.loc[label, name]), unit) for name in errors.columns},
+            **{name: figure(float(line[name]), errors[label][name], unit) for name in frame.attrs["errors"].columns},
             "without": "" if not line["without"] else figure(float(line["without"]), 0.0, "fraction"),
         }
     texts = pd.DataFrame.from_dict(lines, orient="index")
@@ -107,12 +107,12 @@ def fan(found: Futures, row: str) -> pd.DataFrame:
 def indices(frame: pd.DataFrame) -> pd.DataFrame:
     """Sobol indices: parts of the variance in percent with their errors, and the grade of each parameter."""
     lines = {
-        line.label: {
-            "grade": line.grade,
-            "alone": with_error(line.first, line.first_error, "fraction"),
-            "with others": with_error(line.total, line.total_error, "fraction"),
+        line["label"]: {
+            "grade": line["grade"],
+            "alone": with_error(line["first"], line["first_error"], "fraction"),
+            "with others": with_error(line["total"], line["total_error"], "fraction"),
         }
-        for line in frame.itertuples()
+        for _, line in lines_of(frame)
     }
     return _as(frame, pd.DataFrame.from_dict(lines, orient="index"))
 
@@ -121,12 +121,12 @@ def tornado(frame: pd.DataFrame, most: int) -> pd.DataFrame:
     """The largest swings, one parameter at a time."""
     unit = str(frame.attrs["unit"])
     lines = {
-        line.label: {
-            "grade": line.grade, "from": line.low, "to": line.high, "by": line.span,
-            "low": display_value(line.at_low, unit), "high": display_value(line.at_high, unit),
-            "swing": display_value(line.swing, unit),
+        line["label"]: {
+            "grade": line["grade"], "from": line["low"], "to": line["high"], "by": line["span"],
+            "low": display_value(line["at_low"], unit), "high": display_value(line["at_high"], unit),
+            "swing": display_value(line["swing"], unit),
         }
-        for line in frame.head(most).itertuples()
+        for _, line in lines_of(frame.head(most))
     }  # fmt: skip
     return _as(frame, pd.DataFrame.from_dict(lines, orient="index"))
 
@@ -135,8 +135,8 @@ def information(frame: pd.DataFrame, most: int) -> pd.DataFrame:
     """What it is worth to know each parameter before choosing, and to know all."""
     unit = str(frame.attrs["unit"])
     lines = {
-        line.label: {"grade": line.grade, "worth": with_error(line.worth, line.error, unit)}
-        for line in frame.head(most).itertuples()
+        line["label"]: {"grade": line["grade"], "worth": with_error(line["worth"], line["error"], unit)}
+        for _, line in lines_of(frame.head(most))
     }
     lines["Everything"] = {"grade": "", "worth": with_error(frame.attrs["all_value"], frame.attrs["all_error"], unit)}
     return _as(frame, pd.DataFrame.from_dict(lines, orient="index"))
@@ -146,13 +146,21 @@ def gains(frame: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
     """Points of a map, or beliefs: what each party gains, with its error, and how likely it is to regret signing."""
     terms = [column for column in frame.columns if not str(column).endswith((" gains", " error", " regrets"))]
     lines: dict[Any, dict[str, str]] = {}
-    for name, line in frame.iterrows():
+    for name, line in lines_of(frame):
         texts = {str(term): str(line[term]) for term in terms}
         for label in labels:
             texts[f"{label} gains"] = with_error(line[f"{label} gains"], line[f"{label} error"], "US$ bn")
             texts[f"{label} regrets"] = figure(line[f"{label} regrets"], 0.005, "fraction")
         lines[name] = texts
     return _as(frame, pd.DataFrame.from_dict(lines, orient="index"))
+
+
+def lines_of(frame: pd.DataFrame) -> list[tuple[str, dict[str, Any]]]:
+    """The lines of a frame, each with its label."""
+    return [
+        (str(label), {str(name): value for name, value in line.items()})
+        for label, line in frame.to_dict("index").items()
+    ]
 
 
 def _chance(value: float, error: float) -> str:
