@@ -20,7 +20,8 @@ FLOORS = [
     ["cli"],
     [""],  # dealgrid/__init__.py, the front door
     ["runs", "explore"],
-    ["output", "analysis"],
+    ["output"],
+    ["analysis"],
     ["deal"],
     ["pins"],
     ["inputs", "engine"],

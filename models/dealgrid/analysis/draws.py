@@ -253,7 +253,8 @@ def _cut_normal(part: Floats, mean: float, sd: float, low: float, high: float) -
     if low > mean:
         return -_cut_normal(1 - part, -mean, sd, -high, -low)
     below, above = _normal_part((low - mean) / sd), _normal_part((high - mean) / sd)
-    return np.clip(mean + sd * _normal_quantile(below + part * (above - below)), low, high)
+    values: Floats = np.clip(mean + sd * _normal_quantile(below + part * (above - below)), low, high)
+    return values
 
 
 def _normal(part: Floats, uncertain: Uncertain) -> Floats:

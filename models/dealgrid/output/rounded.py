@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from dealgrid.analysis.bargain import SURE, Bargaining
 from dealgrid.analysis.futures import Futures
 from dealgrid.dates import date_of
 from dealgrid.inputs import UNITS, display_value
@@ -49,6 +50,26 @@ def with_error(value: float, error: float, unit: str) -> str:
     value = round(value * scale, decimals)
     text = f"{abs(value):,.{max(decimals, 0)}f}{mark}"
     return f"({text}) ± {spread}" if value < 0 else f"{text} ± {spread}"
+
+
+def sentences(found: Futures) -> list[str]:
+    """What the futures say, in words: every value with its error and the span of nine futures in ten."""
+    frame = found.summary()
+    told = []
+    for label, line in lines_of(frame):
+        unit, errors = str(line["unit"]), dict(lines_of(frame.attrs["errors"]))[label]
+        if UNITS[unit].kind != "amount":
+            continue
+        low, high = (figure(line[part], errors[part], unit) for part in ("5%", "95%"))
+        mean = with_error(line["mean"], line["error"], unit)
+        told.append(
+            f"{found.case.title}: {label[0].lower() + label[1:]} is {mean} US$ bn, {low} to {high} in nine of ten futures."
+        )
+    for label, line in lines_of(found.losses()):
+        told.append(
+            f"{found.case.title}: {label}, in {with_error(line['probability'], line['error'], 'fraction')} of futures."
+        )
+    return told
 
 
 def summary(found: Futures) -> pd.DataFrame:
@@ -172,3 +193,60 @@ def _chance(value: float, error: float) -> str:
 def _as(frame: pd.DataFrame, texts: pd.DataFrame) -> pd.DataFrame:
     texts.attrs = {key: frame.attrs[key] for key in ("title", "caption")}
     return texts
+
+
+def what_matters(label: str, deciders: pd.DataFrame, worth: pd.DataFrame) -> str:
+    """A sentence on what decides a row and what is most worth knowing about it."""
+    first, second, *_ = (line for _, line in lines_of(deciders))
+    judged = int(deciders["judgement"].sum())
+    best = lines_of(worth)[0][1]
+    unit = str(worth.attrs["unit"])
+    parts = [
+        f"{line['label'].lower()} ({with_error(line['total'], line['total_error'], 'fraction')})"
+        for line in (first, second)
+    ]
+    told = f"{label}: most of the variance comes from {parts[0]}, then from {parts[1]}; "
+    told += f"{judged} of the {len(deciders)} that decide are our own judgement. "
+    if best["worth"] <= SURE * best["error"]:
+        return told + "To know any one of them before signing would be worth nothing that can be told from zero."
+    return (
+        told
+        + f"Most worth knowing before signing: {best['label'].lower()}, {with_error(best['worth'], best['error'], unit)} {unit}."
+    )
+
+
+def agreement(found: Bargaining) -> list[str]:
+    """What a map says, in words: where both gain, and which side a marked scenario leaves worse off."""
+    labels = [surface.party.label for surface in found.surfaces]
+    even = found.equal_gain()
+    if even is None:
+        near = found.nearest()
+        least = min(range(2), key=lambda party: near.gains[party])
+        told = [f"{found.study.title}: nowhere on the map do both gain; at best {labels[least]} still loses "
+                f"{with_error(-near.gains[least], near.errors[least], 'US$ bn')} US$ bn."]  # fmt: skip
+    else:
+        terms = " and ".join(
+            turned.shown(value) for turned, value in zip(found.levers, (even.across, even.up), strict=True)
+        )
+        gains = (f"{label} {with_error(gain, error, 'US$ bn')}"
+                 for label, gain, error in zip(labels, even.gains, even.errors, strict=True))  # fmt: skip
+        told = [f"{found.study.title}: both gain most evenly at {terms}: {' and '.join(gains)} US$ bn."]
+    for mark in found.marks:
+        worse = [label for label, gain in zip(labels, mark.gains, strict=True) if gain < 0]
+        told.append(
+            f"{mark.name}: {'both gain' if not worse else ' and '.join(worse) + ' would rather keep the present contract'}."
+        )
+    return told
+
+
+def turned(frame: pd.DataFrame, found: Bargaining, every: int = 2) -> pd.DataFrame:
+    """What the deal brings each side by a belief."""
+    lines = {}
+    for _, line in lines_of(frame.iloc[::every]):
+        lines[figure(line["probability"], 0.0, "fraction")] = {
+            f"{surface.party.label} gains": with_error(
+                line[f"{surface.party.name}_gain"], line[f"{surface.party.name}_error"], "US$ bn"
+            )
+            for surface in found.surfaces
+        }
+    return _as(frame, pd.DataFrame.from_dict(lines, orient="index"))
