@@ -34,7 +34,7 @@ def sqrt(x):
 
 
 def exp(x):
-    """e to the power x, to the last digit but one."""
+    """E to the power x, to the last digit but one."""
     x = 710.0 if x > 710.0 else x
     x = -746.0 if x < -746.0 else x
     doublings = (x * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0  # rounded to a whole number

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import builtins
 import inspect
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from dealgrid.engine import lanes
 from dealgrid.engine.book import Book
@@ -16,7 +16,19 @@ from dealgrid.engine.trace import Call, Expression, Name, Number, calls_in, is_f
 TOGETHER = 12  # statements in one loop: measured, benchmarks/bench_futures.py
 BEFORE, DURING, AFTER = range(3)  # the periods: `once` rows of parameters, rows over periods, `once` rows of those
 RESERVED = {*vars(lanes), *dir(builtins), "inf", "kernel"}  # names of the text itself
-KEEPS_NAN = {"add", "subtract", "multiply", "divide", "negative", "minimum", "maximum", "absolute", "exp", "log", "sqrt"}
+KEEPS_NAN = {
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "negative",
+    "minimum",
+    "maximum",
+    "absolute",
+    "exp",
+    "log",
+    "sqrt",
+}
 
 _ANNUALISED = Operation("annualised", None, "", "", "annualised({0}, {1})", binds=0, takes=(0, 0))
 _MULTIPLE = Operation("multiple", None, "", "", "multiple({0}, {1})", binds=0, takes=(0, 0))
@@ -381,7 +393,13 @@ class _Writer:
             lines += _over_lanes(2, [f"{self._at(name)} = _ins[{k}, _from + _i]"])
         starts = []
         for name, start in self.started.items():
-            value = self._at(start) if start in self.places else start if start in ("0.0", "inf") else self._spelled(Name(start))
+            value = (
+                self._at(start)
+                if start in self.places
+                else start
+                if start in ("0.0", "inf")
+                else self._spelled(Name(start))
+            )
             starts.append(f"{self._at(name)} = {value}")
         lines += _over_lanes(2, starts)
         lines += by_stage[BEFORE]
@@ -425,7 +443,7 @@ class _Writer:
         lines: list[str] = []
         here: set[str] = set()
         made_here = {each.name for each in statements}
-        later = {name: place for name, place in self.places.items()}
+        later = self.places
 
         def load(name: str) -> None:
             if name in here:
