@@ -85,12 +85,16 @@ class Book:
             if name in self.rows and name not in kept:
                 kept.add(name)
                 waiting += self.rows[name].ingredients
+        return self.without(set(self.rows) - kept)
+
+    def without(self, names: Collection[str]) -> Book:
+        """The book without these rows; a loop through time must go as a whole, or stay."""
         return Book(
-            {name: row for name, row in self.rows.items() if name in kept},
-            {name: expression for name, expression in self.expressions.items() if name in kept},
+            {name: row for name, row in self.rows.items() if name not in names},
+            {name: expression for name, expression in self.expressions.items() if name not in names},
             self.scalars,
             self.columns,
-            tuple(block for block in self.blocks if block.rows[0].name in kept),  # a loop is kept whole
+            tuple(block for block in self.blocks if block.rows[0].name not in names),
         )
 
     def formula(self, name: str) -> str:

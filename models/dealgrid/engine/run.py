@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -237,9 +236,9 @@ def _larger(one: float, other: float) -> float:
 
 
 _NUMBERS: Mapping[str, object] = {
-    "math": SimpleNamespace(**{name: _said_by_numpy(getattr(np, name)) for name in ("pow", "exp", "log", "sqrt")}),
-    "min": _smaller,
-    "max": _larger,
+    **{name: _said_by_numpy(getattr(np, name)) for name in ("power", "exp", "log", "sqrt")},
+    "smaller": _smaller,
+    "larger": _larger,
     "inf": np.inf,
 }
 
