@@ -107,6 +107,7 @@ class Deal:
         self.units: dict[str, str] = {name: row.unit for name, row in rows.items()}
         inputs = read_inputs(root / "params", self.units)
         self.parameters: dict[str, Parameter] = inputs.parameters
+        self._refuse_missing_files(rows.values())
         self._refuse_missing()
         self.book: Book = collect(package.SHEETS, *self._names())
         self._refuse_unused()
@@ -189,6 +190,11 @@ class Deal:
             raise InputError(Problem("row", f"{name!r} is not a row", "a row of a sheet", _near(name, self.book.rows)))
         return self.book.rows[name]
 
+    def is_earlier(self, name: str) -> bool:
+        """Whether a name is `prior_x` of a row x that has a value per period."""
+        row = self.book.rows.get(name.removeprefix(PRIOR))
+        return name.startswith(PRIOR) and row is not None and not row.is_once
+
     def sheet(self, name: str) -> list[Row]:
         """The rows of a sheet, in their author's order; InputError with the nearest one."""
         sheets = self.book.sheets
@@ -197,6 +203,30 @@ class Deal:
                 Problem("sheet", f"{name!r} is not a sheet", "one of " + ", ".join(sheets), _near(name, sheets))
             )
         return sheets[name]
+
+    def _refuse_missing_files(self, rows: Iterable[Row]) -> None:
+        """A sheet without a parameter file whose own rows ask for parameters that are nowhere: the file is lost."""
+        base = self.root / "params" / "base"
+        known = {*self.units, *self.parameters, *CALENDAR_UNITS}
+        asked: dict[str, dict[str, None]] = {}
+        for row in rows:
+            names = (name.removeprefix(PRIOR).removeprefix(COMING) for name in row.ingredients)
+            asked.setdefault(row.sheet, {}).update(dict.fromkeys(name for name in names if name not in known))
+        lost: dict[str, list[str]] = {}
+        for sheet, names in asked.items():
+            new = [name for name in names if not any(name in others for others in lost.values())]
+            if new and not (base / f"{sheet}.yaml").exists():
+                lost[sheet] = new
+        if lost:
+            raise InputError(
+                Problem(
+                    str(base / f"{sheet}.yaml"),
+                    "the file is missing",
+                    f"the parameters of the sheet {sheet}, such as {', '.join(names)}",
+                    "restore the file, as with `git restore params/base`",
+                )
+                for sheet, names in lost.items()
+            )
 
     def _refuse_missing(self) -> None:
         missing = [name for name in STRUCTURAL if name not in self.parameters]
@@ -389,10 +419,11 @@ class Case:
         `period` is needed for a row over periods (the last one if left out); `depth` is how many formulas
         deep the tree goes. A figure that stands in the tree already is not unfolded again.
         """
-        if name not in self.deal.parameters and not self._is_column(name):
+        is_column = self._is_column(name) or self.deal.is_earlier(name)
+        if name not in self.deal.parameters and not is_column:
             self.deal.row(name)  # or says that there is none, and the nearest
         place = len(self.calendar) - 1 if period is None else place_of(period, self.calendar)
-        return self._explain(name, place if self._is_column(name) else None, depth, set())
+        return self._explain(name, place if is_column else None, depth, set())
 
     def certificate(self, name: str) -> Certificate | None:
         """What is behind a rate of return per period: how many there are, which one and why; None for other rows."""
@@ -457,7 +488,7 @@ class Case:
 
     def _is_column(self, name: str) -> bool:
         book = self.deal.book
-        return name in book.columns or (name in book.rows and not book.rows[name].is_once)
+        return name in book.columns or name in CALENDAR_UNITS or (name in book.rows and not book.rows[name].is_once)
 
     @functools.cached_property
     def _columns(self) -> dict[str, np.ndarray]:
@@ -551,7 +582,7 @@ def _find_root(package: ModuleType) -> Path:
 def _near(name: str, known: Collection[str]) -> str:
     import difflib
 
-    near = difflib.get_close_matches(name, known, 1)
+    near = difflib.get_close_matches(name.lower(), known, 1)
     return f"did you mean `{near[0]}`?" if near else "`dealgrid show SCENARIO --format csv` lists every row"
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import io
 import os
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -34,6 +36,16 @@ for command in (
     pages.lab,
 ):
     app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    is_asked: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and end.")] = False,
+) -> None:
+    """Hold the option that belongs to no command."""
+    if is_asked:
+        print(f"dealgrid {metadata.version('dealgrid')}")
+        raise typer.Exit
 
 
 def main() -> None:

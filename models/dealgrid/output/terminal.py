@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LABEL_WIDTH = 44
 UNIT_WIDTH = 8
 FIGURE_WIDTH = 9
+GAP = 2  # between columns
 CUTS = {"above": "unfolded above", "deeper": "made of more: ask for it by name, or with a larger --depth"}
 WIDTH_OF_FILES = 10_000  # where output does not go to a terminal, nothing is cut or wrapped
 
@@ -132,9 +133,13 @@ def show_comparison(
         steps = Table(box=None, pad_edge=False, show_header=False)
         for name, kind, amount in bridge[["step", "kind", "amount"]].to_numpy().tolist():
             style = "" if kind == "clause" else "bold"
-            steps.add_row(Text(name, style=style), Text(display_value(amount, unit), justify="right"))
+            shown = _change(amount, unit) if kind == "clause" else display_value(amount, unit)
+            steps.add_row(Text(name, style=style), Text(shown, justify="right"))
         out.print(steps)
-    _print_frame(out, parts.loc[:, (parts != 0).any()], unit)
+    moved = parts.loc[:, (parts != 0).any()]
+    _print_frame(out, moved, str(parts.attrs["unit"]), is_change=True)
+    if moved.columns.empty:
+        out.print(Text("No clause moves it."))
     out.print()
     for change in changes.itertuples():
         out.print(
@@ -142,16 +147,53 @@ def show_comparison(
         )
 
 
-def _print_frame(out: Console, frame: pd.DataFrame, unit: str) -> None:
-    """A frame of figures in one unit, its title above it."""
-    table = Table(title=str(frame.attrs["title"]), title_justify="left", box=None, pad_edge=False, header_style="bold")
-    table.add_column("")
-    for column in frame.columns:
-        table.add_column(str(column), justify="right")
-    for label, figures in zip(frame.index, frame.to_numpy(dtype=float).tolist(), strict=True):
-        table.add_row(str(label), *(display_value(figure, unit) for figure in figures))
+def show_scenarios(titles: Mapping[str, str]) -> None:
+    """A line per scenario: its name and its title."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, title in titles.items():
+        table.add_row(name, Text(title))
+    console().print(table)
+
+
+def _change(amount: float, unit: str) -> str:
+    """A step from one value to another: between two dates it is days, between yes and no a part of 1."""
+    if unit == "date":
+        return f"{display_value(amount, 'days')} days"
+    return display_value(amount, "number" if unit in ("flag", "year") else unit)
+
+
+def _print_frame(out: Console, frame: pd.DataFrame, unit: str, is_change: bool = False) -> None:
+    """A frame of figures in one unit, its title above it, in as many blocks of columns as the width asks for."""
+    show = _change if is_change else display_value
+    texts = [[show(figure, unit) for figure in figures] for figures in frame.to_numpy(dtype=float).tolist()]
+    label_width = min(max(map(len, map(str, frame.index)), default=0), max(out.width // 3, FIGURE_WIDTH))
+    widths = [
+        max(map(len, [*str(heading).split(), *(line[place] for line in texts)]))
+        for place, heading in enumerate(frame.columns)
+    ]
     out.print()
-    out.print(table)
+    out.print(Text(str(frame.attrs["title"]), style="italic"))
+    for places in _wide_blocks(widths, out.width - label_width):
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("", max_width=label_width, overflow="fold")
+        for place in places:
+            table.add_column(str(frame.columns[place]), justify="right", min_width=widths[place])
+        for label, line in zip(frame.index, texts, strict=True):
+            table.add_row(str(label), *(line[place] for place in places))
+        out.print(table)
+
+
+def _wide_blocks(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Places of columns of these widths, as many in a block as there is room for, and one at least."""
+    blocks: list[list[int]] = []
+    left = 0
+    for place, width in enumerate(widths):
+        if not blocks or width + GAP > left:
+            blocks.append([])
+            left = room
+        blocks[-1].append(place)
+        left -= width + GAP
+    return blocks
 
 
 def show_texts(frame: pd.DataFrame) -> None:
