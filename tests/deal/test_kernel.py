@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tests.tolerance import NUMPY
 
 from dealgrid import Deal
 from dealgrid.deal import PERIODS_PER_YEAR, STRUCTURAL, Case
 from dealgrid.engine import kernel
 from dealgrid.engine.run import run
 from dealgrid.inputs.values import UNITS
+from tests.tolerance import NUMPY
 
 PINS = {"revenue@2027": 50.0, "microsoft_cap_in_force@2028": 100.0}
 

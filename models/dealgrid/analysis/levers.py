@@ -52,7 +52,9 @@ class Lever:
 
     def shown(self, number: float) -> str:
         """The number as people read it."""
-        return display_value(number, self.parameter.unit)
+        text = display_value(number, self.parameter.unit)
+        is_money = UNITS[self.parameter.unit].is_money and math.isfinite(number)
+        return f"US$ {text}bn" if is_money else text
 
     def path(self, last: float) -> Dated:
         """The path by date with another last level."""

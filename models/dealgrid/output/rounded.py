@@ -216,7 +216,7 @@ def what_matters(label: str, deciders: pd.DataFrame, worth: pd.DataFrame) -> str
 
 
 def agreement(found: Bargaining) -> list[str]:
-    """What a map says, in words: where both gain, and which side a marked scenario leaves worse off."""
+    """What a map says, in words: where both gain most evenly, or that they nowhere do."""
     labels = [surface.party.label for surface in found.surfaces]
     even = found.equal_gain()
     if even is None:
@@ -231,11 +231,17 @@ def agreement(found: Bargaining) -> list[str]:
         gains = (f"{label} {with_error(gain, error, 'US$ bn')}"
                  for label, gain, error in zip(labels, even.gains, even.errors, strict=True))  # fmt: skip
         told = [f"{found.study.title}: both gain most evenly at {terms}: {' and '.join(gains)} US$ bn."]
+    return told
+
+
+def marked(found: Bargaining) -> list[str]:
+    """What the marked scenarios bring, in words: a side that would rather keep the present contract is named."""
+    labels = [surface.party.label for surface in found.surfaces]
+    told = []
     for mark in found.marks:
         worse = [label for label, gain in zip(labels, mark.gains, strict=True) if gain < 0]
-        told.append(
-            f"{mark.name}: {'both gain' if not worse else ' and '.join(worse) + ' would rather keep the present contract'}."
-        )
+        what = f"{' and '.join(worse)} would rather keep the present contract" if worse else "both gain"
+        told.append(f"{mark.name}: {what}.")
     return told
 
 
