@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dealgrid.analysis.futures import SEED, Crowd, Key, in_order
+from dealgrid.analysis.futures import SEED, Crowd, Key, Say, in_order
 from dealgrid.analysis.levers import Lever, lever
 from dealgrid.analysis.tally import Tally
 from dealgrid.deal import Case, Deal
@@ -34,7 +34,7 @@ Flags = NDArray[np.bool_]
 Progress = Callable[[int, int], None]
 
 COUNT, MOST = 2_048, 200_000
-AT_ONCE = 65_536  # futures in one call of the engine: as many points as fit
+AT_ONCE = 16_384  # futures in one call of the engine: as many points as fit
 SURE = (
     1.959963984540054  # standard errors to each side of an indifference curve: the band that holds it 95 times in 100
 )
@@ -202,8 +202,8 @@ class _Job:
 class Table:
     """A study laid out: both parties' crowds, under the deal and the present contract, and the draws they share."""
 
-    def __init__(self, deal: Deal, study: Bargain, count: int, seed: int) -> None:
-        self.deal, self.study, self.count, self.seed = deal, study, count, seed
+    def __init__(self, deal: Deal, study: Bargain, count: int, seed: int, say: Say | None = None) -> None:
+        self.deal, self.study, self.count, self.seed, self.say = deal, study, count, seed, say
         self.case = deal.case(study.scenario, study.set)
         self.levers = (lever(self.case, study.across.parameter), lever(self.case, study.up.parameter))
         self.terms = [each.name for each in self.levers]
@@ -269,7 +269,8 @@ class _Side:
         study = table.study
         self.crowd = Crowd(
             table.deal, study.scenario, self.rows, table.seed, {**study.set, **overlay.set},
-            believed=overlay.believe, varying=table.terms,
+            believed=overlay.believe, varying=table.terms, planned=len(table.across) * len(table.up) * table.count,
+            say=table.say,
         )  # fmt: skip
         self.drawn = self.crowd.draws.values(0, table.count, self.crowd.drawn)
 
@@ -322,6 +323,7 @@ def bargain(
     tell: Progress | None = None,
     workers: int = 1,
     cluster: str = "",
+    say: Say | None = None,
 ) -> Bargaining:
     """Draw the map of a study of kind `bargain`.
 
@@ -336,7 +338,7 @@ def bargain(
             across=dataclasses.replace(asked.across, points=points[0]),
             up=dataclasses.replace(asked.up, points=points[1]),
         )
-    laid = table(deal, asked, count, seed)
+    laid = table(deal, asked, count, seed, say)
     lines = range(len(laid.up))
     job = _Job(deal.name, str(deal.root), asked, laid.count, laid.seed)
     done: Iterable[tuple[dict[str, tuple[Floats, Floats, Floats]], int]] = (
@@ -372,10 +374,12 @@ def study_of(deal: Deal, study: str | Bargain) -> Bargain:
     raise InputError(Problem("study", what, "one of " + ", ".join(names), "see params/studies"))
 
 
-def table(deal: Deal, study: str | Bargain, count: int | None = None, seed: int | None = None) -> Table:
+def table(
+    deal: Deal, study: str | Bargain, count: int | None = None, seed: int | None = None, say: Say | None = None
+) -> Table:
     """A study laid out, its count and seed replaced where given."""
     asked = study_of(deal, study)
-    return Table(deal, asked, count or asked.count or COUNT, seed if seed is not None else asked.seed or SEED)
+    return Table(deal, asked, count or asked.count or COUNT, seed if seed is not None else asked.seed or SEED, say)
 
 
 def beliefs(laid: Table) -> pd.DataFrame:

@@ -171,7 +171,7 @@ def _mixer(group: tuple[str, ...], parameters: Mapping[str, Parameter]) -> Float
                 there = group.index(other)
                 matrix[place, there] = matrix[there, place] = normal_correlation(number)
     try:
-        lower: Floats = np.linalg.cholesky(matrix)
+        lower: Floats = np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
     except np.linalg.LinAlgError:
         first = parameters[group[-1]]
         problem = Problem(

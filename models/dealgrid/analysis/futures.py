@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from dealgrid.analysis.draws import Draws
 from dealgrid.analysis.tally import Tally
 from dealgrid.deal import CHECK, TOLERANCE, VALUATION_DATE, Case, Deal
+from dealgrid.engine.kernel import prepare
 from dealgrid.engine.row import Row
 from dealgrid.inputs import Pin, Uncertain
 from dealgrid.problems import InputError, Problem
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
+Say = Callable[[str], None]
 T = TypeVar("T")
 R = TypeVar("R")
 
 SPAN = 16_384  # futures that are drawn and tallied together: whole blocks of draws, and four of the engine
 COUNT, SEED = 10_000, 20250630
 MOST = 10**9
+COMPILED = 400_000  # runs from which a compiler, at some twenty seconds for a new set of rows, is repaid
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 BINDS = "binds_"  # a flag row whose name begins so says that a clause binds
 EVER = "at some time"  # beside the periods: in any of those after the valuation date
@@ -51,7 +54,8 @@ class Crowd:
 
     What scenario or `set` choose is not drawn: that is the question, not a doubt. `believed` gives parameters other
     distributions, or distributions at all, and those are drawn whatever the scenario says. `varying` names more
-    parameters that blocks of futures will be given values of.
+    parameters that blocks of futures will be given values of. Where so many runs are `planned` that a compiler pays,
+    the rows are compiled, else NumPy serves: so the last digits do not depend on how the work is cut.
     """
 
     def __init__(
@@ -64,6 +68,8 @@ class Crowd:
         pins: Mapping[str, object] | Iterable[Pin] = (),
         believed: Mapping[str, Uncertain] | None = None,
         varying: Iterable[str] = (),
+        planned: int = 0,
+        say: Say | None = None,
     ) -> None:
         self.case: Case = deal.case(scenario, set, pins)
         self.rows = tuple(rows)
@@ -71,7 +77,16 @@ class Crowd:
         chosen = ({*deal.scenario(scenario).set, *(set or {})} - {*(believed or {})}) | {*varying}
         self.drawn = [name for name in self.draws.doubts if name not in chosen]
         self.checks = _check_roots(self.case)
-        self.totals = self.case.totals([*self.rows, *self.checks], [*self.drawn, *varying])
+        self.totals = prepare(
+            deal.book,
+            self.case.calendar,
+            deal.arrays(self.case.given, self.case.calendar),
+            [*self.rows, *self.checks],
+            [*self.drawn, *varying],
+            deal.fixed(self.case.pins, self.case.calendar),
+            wait=True if planned >= COMPILED else None,
+            say=say,
+        )
 
     def values(self, begin: int, end: int) -> dict[str, Floats]:
         """The rows in the futures from `begin` to before `end`: (periods, futures), `once` rows (futures,)."""
@@ -98,6 +113,7 @@ class Job:
     seed: int
     set: Mapping[str, object]
     pins: tuple[Pin, ...]
+    planned: int
 
 
 @dataclass(frozen=True)
@@ -244,6 +260,7 @@ def futures(
     tell: Progress | None = None,
     workers: int = 1,
     cluster: str = "",
+    say: Say | None = None,
 ) -> Futures:
     """A scenario in `count` futures, every uncertain parameter drawn that scenario and `set` do not choose.
 
@@ -256,9 +273,10 @@ def futures(
     names = kept_rows(deal, rows)
     refuse_count(count)
     pins = pins if isinstance(pins, Mapping) else tuple(pins)
-    crowd = Crowd(deal, scenario, names, seed, set, pins)
+    crowd = Crowd(deal, scenario, names, seed, set, pins, planned=count, say=say)
     spans = [(begin, min(begin + SPAN, count)) for begin in range(0, count, SPAN)]
-    job = Job(deal.name, str(deal.root), scenario, names, seed, dict(set or {}), tuple(crowd.case.own_pins))
+    own = tuple(crowd.case.own_pins)
+    job = Job(deal.name, str(deal.root), scenario, names, seed, dict(set or {}), own, count)
     done: Iterable[Span] = (
         (span_of(crowd, *span) for span in spans)
         if workers == 1 and not cluster
@@ -332,7 +350,7 @@ def draws_of(
 ) -> Iterator[tuple[dict[str, Floats], dict[str, Floats]]]:  # fmt: skip
     """Span by span, what was drawn and what the kept `once` rows came to, an array of one value per future each."""
     names = [name for name in kept_rows(deal, rows) if deal.row(name).is_once]
-    crowd = Crowd(deal, scenario, names, seed, set, pins)
+    crowd = Crowd(deal, scenario, names, seed, set, pins, planned=count)
     for begin in range(0, count, SPAN):
         end = min(begin + SPAN, count)
         drawn = crowd.draws.values(begin, end, crowd.drawn)
@@ -429,4 +447,4 @@ class Key:
 def _opened(key: Key) -> Crowd:
     job: Job = key.job
     deal = Deal.load(job.deal, Path(job.root))
-    return Crowd(deal, job.scenario, job.rows, job.seed, job.set, job.pins)
+    return Crowd(deal, job.scenario, job.rows, job.seed, job.set, job.pins, planned=job.planned)

@@ -121,28 +121,40 @@ class Tally:
     @classmethod
     def of(cls, values: Floats, around: Floats, in_quantiles: Sequence[bool]) -> Self:
         """Of values (series, futures), which begin at a whole block of draws."""
-        is_finite = np.isfinite(values)
-        moved = np.where(is_finite, values - around[:, np.newaxis], 0.0)
         blocks = values.shape[1] // STRATA
-        parts = moved[:, : blocks * STRATA].reshape(len(values), blocks, STRATA).sum(axis=2)
-        counts = is_finite[:, : blocks * STRATA].reshape(len(values), blocks, STRATA).sum(axis=2).astype(float)
+        whole = (len(values), blocks, STRATA)
+        moved = values - around[:, np.newaxis]
+        counts = np.full(whole[:2], float(STRATA))
+        finite = np.full(len(values), float(values.shape[1]))
+        above = missing = np.zeros(len(values))
+        if not np.isfinite(moved).all():
+            is_finite = np.isfinite(values)
+            moved[~is_finite] = 0.0
+            counts = is_finite[:, : blocks * STRATA].reshape(whole).sum(axis=2).astype(float)
+            finite = is_finite.sum(axis=1).astype(float)
+            above = (values == np.inf).sum(axis=1).astype(float)
+            missing = np.isnan(values).sum(axis=1).astype(float)
+        parts = moved[:, : blocks * STRATA].reshape(whole).sum(axis=2)
         return cls(
             around=around,
             futures=values.shape[1],
-            finite=is_finite.sum(axis=1).astype(float),
-            above=(values == np.inf).sum(axis=1).astype(float),
-            missing=np.isnan(values).sum(axis=1).astype(float),
+            finite=finite,
+            above=above,
+            missing=missing,
             total=moved.sum(axis=1),
             squares=(moved * moved).sum(axis=1),
             least=np.fmin.reduce(values, axis=1, initial=np.inf),
             most=np.fmax.reduce(values, axis=1, initial=-np.inf),
             blocks=blocks,
-            block_products=np.stack([(one * other).sum(axis=1) for one, other in
-                                     ((parts, parts), (parts, counts), (counts, counts))]),
+            block_products=np.stack(
+                [(one * other).sum(axis=1) for one, other in ((parts, parts), (parts, counts), (counts, counts))]
+            ),
             block_totals=np.stack([parts.sum(axis=1), counts.sum(axis=1)]),
-            sketches=[Sketch(line[~np.isnan(line)]) if wanted else None
-                      for line, wanted in zip(values, in_quantiles, strict=True)],
-        )  # fmt: skip
+            sketches=[
+                Sketch(line[~np.isnan(line)]) if wanted else None
+                for line, wanted in zip(values, in_quantiles, strict=True)
+            ],
+        )
 
     def add(self, other: Tally) -> None:
         """Take in the futures that come next."""

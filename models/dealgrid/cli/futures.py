@@ -67,7 +67,7 @@ def futures(
     with progress(quiet) as bar:
         task = bar.add_task("futures", total=count)
         found = analysis.futures(
-            deal, scenario, count, seed, names, settings, given_pins, workers=workers, cluster=cluster,
+            deal, scenario, count, seed, names, settings, given_pins, workers=workers, cluster=cluster, say=tell,
             tell=lambda done, of: bar.update(task, completed=done, total=of),
         )  # fmt: skip
         if draws is not None:
@@ -135,7 +135,7 @@ def bargain(
     with progress(quiet) as bar:
         task = bar.add_task("map", total=None)
         found = analysis.bargain(
-            deal, asked, count, seed, workers=workers, cluster=cluster,
+            deal, asked, count, seed, workers=workers, cluster=cluster, say=tell,
             tell=lambda done, of: bar.update(task, completed=done, total=of),
         )  # fmt: skip
         laid = analysis.table(deal, asked, count, seed)

@@ -62,9 +62,8 @@ def sentences(found: Futures) -> list[str]:
             continue
         low, high = (figure(line[part], errors[part], unit) for part in ("5%", "95%"))
         mean = with_error(line["mean"], line["error"], unit)
-        told.append(
-            f"{found.case.title}: {label[0].lower() + label[1:]} is {mean} US$ bn, {low} to {high} in nine of ten futures."
-        )
+        name = f"{found.case.title}: {label[0].lower()}{label[1:]}"
+        told.append(f"{name} is {mean} US$ bn, {low} to {high} in nine of ten futures.")
     for label, line in lines_of(found.losses()):
         told.append(
             f"{found.case.title}: {label}, in {with_error(line['probability'], line['error'], 'fraction')} of futures."
@@ -209,10 +208,8 @@ def what_matters(label: str, deciders: pd.DataFrame, worth: pd.DataFrame) -> str
     told += f"{judged} of the {len(deciders)} that decide are our own judgement. "
     if best["worth"] <= SURE * best["error"]:
         return told + "To know any one of them before signing would be worth nothing that can be told from zero."
-    return (
-        told
-        + f"Most worth knowing before signing: {best['label'].lower()}, {with_error(best['worth'], best['error'], unit)} {unit}."
-    )
+    figures = with_error(best["worth"], best["error"], unit)
+    return f"{told}Most worth knowing before signing: {best['label'].lower()}, {figures} {unit}."
 
 
 def agreement(found: Bargaining) -> list[str]:
