@@ -16,6 +16,7 @@ from dealgrid.output import rounded, tables
 from dealgrid.output.charts import HOLDERS, INK, Chart, drawn, svg
 
 SIZE = 420  # of the map, in pixels, each way
+FAR = 0.7  # of the way across, from which a mark's name stands to its left
 LIFT = 15  # pixels by which names of marks beside each other are moved up and down
 ZONE = "#DDEBDD"
 
@@ -187,7 +188,8 @@ def _places(found: Bargaining, scales: dict[str, Any]) -> list[dict[str, Any]]:
         if _is_on(each, found):
             by_place.setdefault((_scaled(each.across, across), _scaled(each.up, up)), []).append(each.name)
     ours = {(_scaled(each.across, across), _scaled(each.up, up)) for each in own}
-    middle = sum(_scaled(float(each), across) for each in (found.across[0], found.across[-1])) / 2
+    begin, end = (_scaled(float(each), across) for each in (found.across[0], found.across[-1]))
+    far = begin + FAR * (end - begin)
     values = [
         {"x": x, "y": y, "name": "; ".join(names), "shape": "diamond" if (x, y) in ours else "circle"}
         for (x, y), names in by_place.items()
@@ -198,7 +200,7 @@ def _places(found: Bargaining, scales: dict[str, Any]) -> list[dict[str, Any]]:
     }  # fmt: skip
     names = []
     for value in values:
-        is_right = float(str(value["x"])) > middle
+        is_right = float(str(value["x"])) > far
         beside = sorted(float(str(each["x"])) for each in values if each["y"] == value["y"])
         step = beside.index(float(str(value["x"])))
         shift = LIFT * (step + 1) // 2 * (-1 if step % 2 else 1) if len(beside) > 1 else 0
