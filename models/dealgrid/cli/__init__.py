@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from dealgrid.cli import figures, pages, reports
+from dealgrid.cli import figures, pages, reports, runs
 from dealgrid.cli.options import BAD_INPUT, INTERRUPTED, RUN_FAILED
 from dealgrid.problems import DealgridError, RunError
 
@@ -31,6 +31,7 @@ for command in (
     pages.lab,
 ):
     app.command()(command)
+app.add_typer(runs.app, name="runs")
 
 
 def main() -> None:

@@ -154,6 +154,16 @@ def _print_frame(out: Console, frame: pd.DataFrame, unit: str) -> None:
     out.print(table)
 
 
+def show_table(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    """Lines of texts under their headings, nothing cut off."""
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(headings))
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for line in lines:
+        table.add_row(*map(Text, line))
+    console().print(table)
+
+
 def progress(quiet: bool) -> Progress:
     """A progress bar on standard error; silent where that is no terminal."""
     out = console(to_error=True)
