@@ -79,7 +79,7 @@ class _Server:
                     f"the warm process did not start: {what[-1] if what else 'no answer'}",
                     "a process that is ready",
                     "leave out --engine dealgrid",
-                )  # fmt: skip
+                )
             )
 
     @property
@@ -363,7 +363,7 @@ def _application() -> Any:
             )  # fmt: skip
 
     app = Application.instance()
-    app.initialize(["--log-level=ERROR", "--HistoryManager.hist_file=:memory:"])
+    app.initialize(["--log-level=ERROR", "--HistoryManager.hist_file=:memory:"])  # type: ignore[no-untyped-call]
     return app
 
 
@@ -448,9 +448,9 @@ async def _answer(app: Any, line: socket.socket) -> None:
 async def _readable(loop: asyncio.AbstractEventLoop, line: socket.socket) -> None:
     """Wait for a request; meanwhile what cells left in the event loop goes on."""
     arrived = loop.create_future()
-    loop.add_reader(line, lambda: arrived.done() or arrived.set_result(None))
+    loop.add_reader(line, arrived.cancel)
     try:
-        await arrived
+        await asyncio.wait([arrived])
     finally:
         loop.remove_reader(line)
 
@@ -489,8 +489,17 @@ class _Sent:
     def through(self, session: Any) -> Any:
         """The method `send` of a session, for this way out."""
 
-        def send(stream: Any, message: Any, content: Any = None, parent: Any = None, ident: Any = None,
-                 buffers: Any = None, track: bool = False, header: Any = None, metadata: Any = None) -> Any:  # fmt: skip
+        def send(
+            stream: Any,
+            message: Any,
+            content: Any = None,
+            parent: Any = None,
+            ident: Any = None,
+            buffers: Any = None,
+            track: bool = False,
+            header: Any = None,
+            metadata: Any = None,
+        ) -> Any:
             if not isinstance(message, dict):
                 message = session.msg(message, content=content, parent=parent, header=header, metadata=metadata)
             message.pop("tracker", None)
@@ -516,7 +525,7 @@ def _streams(session: Any, sent: _Sent) -> list[Any]:
 
         def __init__(self) -> None:
             self.thread = threading.Thread()
-            self.io_loop = None
+            self.io_loop: Any = None
 
         def schedule(self, f: Any) -> None:
             f()
@@ -527,27 +536,24 @@ def _streams(session: Any, sent: _Sent) -> list[Any]:
         def _schedule_flush(self) -> None:
             """Not after a while but at the end: how text is cut must not depend on the clock."""
 
-        def write(self, string: str) -> int | None:
-            if not self._is_master_process():  # a fork of the kernel: through the pipe, as a subprocess would
+        def write(self, string: str) -> int:  # type: ignore[override] # the base class may answer nothing
+            if not self._is_master_process():  # type: ignore[no-untyped-call]  # a fork of the kernel: through the pipe, as a subprocess would
                 with contextlib.suppress(OSError):
                     os.write(self._original_stdstream_fd, string.encode(errors="replace"))
                 return len(string)
-            kept = string
-            if isinstance(string, str) and self.printed + len(string) > MOST:
-                kept = string[: max(MOST - self.printed, 0)]
-                if self.printed <= MOST:
-                    kept += CUT.format(most=MOST)
-                    self.printed = MOST + 1
-            elif isinstance(string, str):
-                self.printed += len(string)
-            if kept or not string:
+            kept = string[: max(MOST - self.printed, 0)]
+            if len(kept) < len(string) and self.printed <= MOST:
+                kept += CUT.format(most=MOST)
+                self.printed = MOST + 1  # said once
+            self.printed += len(string)
+            if kept:
                 super().write(kept)
             return len(string)
 
         def _watch_pipe_fd(self) -> None:
             seen = bytearray()
             with contextlib.suppress(OSError):
-                while part := os.read(self._fid, 1 << 16):
+                while part := os.read(self._fid or 0, 1 << 16):
                     seen += part
                     while (place := seen.find(MARK)) >= 0:
                         self.write(seen[:place].decode(errors="replace"))
@@ -568,12 +574,12 @@ def _streams(session: Any, sent: _Sent) -> list[Any]:
 
         def _setup_stream_redirects(self, name: str) -> None:
             self.caught_up = threading.Event()
-            super()._setup_stream_redirects(name)
+            super()._setup_stream_redirects(name)  # type: ignore[no-untyped-call]
 
     thread = Thread()
     for name, stream in (("stdout", sys.__stdout__), ("stderr", sys.__stderr__)):
         setattr(sys, name, stream)
-        setattr(sys, name, Stream(session, thread, name))
+        setattr(sys, name, Stream(session, thread, name))  # type: ignore[no-untyped-call]
     return [sys.stdout, sys.stderr]
 
 
