@@ -42,7 +42,9 @@ def _about(study: Sweep, deal: Deal, base: Case, cases: Sequence[Case], wrong: M
     failed = [place for place, case in enumerate(cases) if not case.checks.passed]
     checks = "All checks are zero at every point." if not failed else f"CHECKS ARE NOT ZERO at {len(failed)} points."
     done = len(cases) - len(wrong)
-    compared = f"At {done} of {len(cases)} points the notebook was carried out; every figure it used is the engine's."
+    compared = (
+        f"At {done} of {len(cases)} points the notebook was carried out, and every row of its case is the engine's."
+    )
     axes = "; ".join(f"{_label(deal, name)}: {', '.join(labels)}" for name, labels in study.axes.items())
     return f"<p>{_text(axes)}.</p><p>From {_text(base.title)}. {_text(compared)} {_text(checks)}</p>"
 
@@ -66,12 +68,13 @@ def _heat(study: Sweep, deal: Deal, base: Case, cases: Sequence[Case], row: str,
             text = _linked(display_value(values[place], deal.row(row).unit), links[place])
             cells.append(f'<td style="background:{_shade(share)}">{text}</td>')
         lines.append(f"<tr><th>{_text(label)}</th>{''.join(cells)}</tr>")
-    over = f"{_label(deal, down)}" + (f" by {_label(deal, across)}" if across else "")
+    over = f"Down: {_label(deal, down)}" + (f"; across: {_label(deal, across)}" if across else "")
     told = display_value(float(base.values[row]), deal.row(row).unit)
     caption = f"{deal.row(row).label}, {deal.row(row).unit}. {over}. Without the axes: {told}."
     return (
-        f"<h2>{_text(_finding(study, deal, values, row))}</h2><table class=heat><caption>{_text(caption)}</caption>"
+        f"<h2>{_text(_finding(study, deal, values, row))}</h2><table class=heat>"
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+        f"<p class=note>{_text(caption)}</p>"
     )
 
 
@@ -146,7 +149,7 @@ body {{ margin: 2rem auto; max-width: 72rem; padding: 0 1.25rem; color: #1a1a1a;
 h1, h2 {{ line-height: 1.25; font-weight: 600; }}
 h2 {{ font-size: 1.15rem; margin-top: 2.2rem; }}
 table {{ border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; margin: 0.5rem 0; }}
-caption {{ caption-side: bottom; text-align: left; color: #555; padding-top: 0.4rem; }}
+.note {{ color: #555; font-size: 0.85rem; margin-top: 0.4rem; }}
 td, th {{ padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #e3e3e3; vertical-align: bottom; }}
 th:first-child {{ text-align: left; white-space: nowrap; }}
 thead th {{ border-bottom: 1px solid #555; font-weight: 600; }}

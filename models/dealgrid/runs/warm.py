@@ -147,6 +147,7 @@ class Kernel:
         self.received = bytearray()
         self.queues: dict[bytes, deque[dict[str, Any]]] = {SHELL: deque(), IOPUB: deque()}
         self.turn: asyncio.Lock | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.shell_channel = SimpleNamespace(
             get_msg=lambda timeout=None: self._message(SHELL, timeout), send=self._send
         )
@@ -165,7 +166,7 @@ class Kernel:
 
     def is_alive(self) -> bool:
         """Whether it has not been seen to end."""
-        return self.is_open or any(self.queues.values())
+        return self.is_open
 
     def interrupt_kernel(self) -> None:
         """What Ctrl-C does."""
@@ -188,6 +189,10 @@ class Kernel:
         """End it at once, with all it started."""
         self.server.signal(self.pid, signal.SIGKILL)
         self.is_open = False
+        # An event loop that still listens would do so to whatever gets the same number next:
+        # test_a_notebook_that_goes_wrong_is_told_and_the_next_one_runs.
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.remove_reader(self.socket)
         self.socket.close()
 
     def _send(self, message: dict[str, Any]) -> str:
@@ -223,7 +228,8 @@ class Kernel:
             await asyncio.sleep(STARTS)  # nbclient looks every second whether the kernel is alive
             return
         try:
-            part = await asyncio.get_running_loop().sock_recv(self.socket, 1 << 20)
+            self.loop = asyncio.get_running_loop()
+            part = await self.loop.sock_recv(self.socket, 1 << 20)
         except OSError:
             part = b""
         self.is_open = bool(part)
@@ -428,10 +434,12 @@ async def _answer(app: Any, line: socket.socket) -> None:
     session = app.session
     session.pid = os.getpid()
     session.send = sent.through(session)
-    kernel.shell_stream = None
+    loop = asyncio.get_running_loop()
+    # What cells with `await` look for: the thread they may be interrupted in, and the loop that hears of it.
+    kernel.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
+    kernel.io_loop = SimpleNamespace(add_callback=loop.call_soon_threadsafe)
     streams = _streams(session, sent)
     received = bytearray()
-    loop = asyncio.get_running_loop()
     while True:
         while len(received) < COUNT or len(received) < COUNT + int.from_bytes(received[:COUNT]):
             await _readable(loop, line)
@@ -536,8 +544,8 @@ def _streams(session: Any, sent: _Sent) -> list[Any]:
         def _schedule_flush(self) -> None:
             """Not after a while but at the end: how text is cut must not depend on the clock."""
 
-        def write(self, string: str) -> int:  # type: ignore[override] # the base class may answer nothing
-            if not self._is_master_process():  # type: ignore[no-untyped-call]  # a fork of the kernel: through the pipe, as a subprocess would
+        def write(self, string: str) -> int:
+            if os.getpid() != self._master_pid:  # a fork of the kernel: through the pipe, as a subprocess would
                 with contextlib.suppress(OSError):
                     os.write(self._original_stdstream_fd, string.encode(errors="replace"))
                 return len(string)
