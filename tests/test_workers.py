@@ -154,7 +154,7 @@ def test_a_cluster_does_the_work_of_a_worker_killed_midway_again(tmp_path: Path)
                 str(file),
             ],
             **quiet,
-        )  # fmt: skip
+        )
     ]
     try:
         while not file.exists():

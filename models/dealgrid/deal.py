@@ -162,6 +162,27 @@ class Deal:
         futures = next((len(value) for value in given.values() if isinstance(value, np.ndarray)), 1)
         return run(self.book, calendar, self.arrays(given, calendar), self.fixed(all_pins, calendar), futures)
 
+    def cases(self, points: Iterable[tuple[str, Mapping[str, object]]]) -> list[Case]:
+        """A case for each scenario with its settings, all computed in one call of the engine.
+
+        Cases on another calendar, or valued on another day and so with other actual figures, take another call.
+        """
+        prepared = [(scenario, dict(set), *self._prepare(scenario, set, ())) for scenario, set in points]
+        alike: dict[tuple[object, ...], list[int]] = {}
+        for place, (_, _, given, calendar, pins) in enumerate(prepared):
+            alike.setdefault((calendar, given[VALUATION_DATE], tuple(map(id, pins))), []).append(place)
+        found: dict[int, Case] = {}
+        for places in alike.values():
+            _, _, _, calendar, pins = prepared[places[0]]
+            arrays = [self.arrays(prepared[place][2], calendar) for place in places]
+            together = {name: _side_by_side([each[name] for each in arrays]) for name in arrays[0]}
+            values = run(self.book, calendar, together, self.fixed(pins, calendar), len(places))
+            for index, place in enumerate(places):
+                scenario, set, given, *_ = prepared[place]
+                own = {name: value[..., index] for name, value in values.items()}
+                found[place] = Case(self, scenario, set, calendar, given, pins, own)
+        return [found[place] for place in range(len(prepared))]
+
     def scenario(self, name: str) -> Scenario:
         """A scenario by name, or several laid over each other: `new_deal+plan_hsbc`; InputError with the nearest."""
         parts = [part.strip() for part in name.split(LAYERS)]
@@ -551,6 +572,12 @@ def _calendar(given: Mapping[str, Setting]) -> Calendar:
             )
         )
     return Calendar(first, last, frequency)
+
+
+def _side_by_side(values: list[float | np.ndarray]) -> float | np.ndarray:
+    """One ingredient of many cases: one value where all agree, else one per case in the last dimension."""
+    first = values[0]
+    return first if all(np.array_equal(each, first) for each in values) else np.stack(values, axis=-1)
 
 
 def _after(value: Dated, day: float) -> Dated:

@@ -7,7 +7,7 @@ import os
 import pickle
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -44,7 +44,7 @@ def done(
     workers: int = 0,
     cluster: str = "",
     lost: Callable[[int], R] | None = None,
-) -> Iterator[tuple[int, R]]:
+) -> Generator[tuple[int, R], None, None]:
     """Yield (index, result) of `task` on every item, in the order in which they are done.
 
     `task` and the items are pickled: `task` is a function of a module, or a partial of one; a worker receives it
@@ -131,7 +131,7 @@ def _serve(pipe: Connection, pickled: bytes) -> None:
 
 def _here(
     task: Callable[[T], R], items: Sequence[T], count: int, lost: Callable[[int], R] | None
-) -> Iterator[tuple[int, R]]:
+) -> Generator[tuple[int, R], None, None]:
     pickled = pickle.dumps(task)
     waiting = deque(enumerate(items))
     tries = [0] * len(items)
@@ -189,7 +189,7 @@ def _client(address: str) -> Iterator[Any]:
             )
         ) from None
     try:
-        client = distributed.Client(address, timeout=CONNECT, set_as_default=False)
+        client: Any = distributed.Client(address, timeout=CONNECT, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(
             Problem(
@@ -207,13 +207,14 @@ def _client(address: str) -> Iterator[Any]:
 
 def _on_cluster(
     task: Callable[[T], R], items: Sequence[T], address: str, lost: Callable[[int], R] | None
-) -> Iterator[tuple[int, R]]:
+) -> Generator[tuple[int, R], None, None]:
     with _client(address) as client:
         import distributed
 
         futures = {client.submit(task, item, pure=False): index for index, item in enumerate(items)}
         try:
-            for future in distributed.as_completed(list(futures)):
+            arriving: Any = distributed.as_completed(list(futures), loop=client.loop)  # type: ignore[no-untyped-call]
+            for future in arriving:
                 index = futures.pop(future)
                 try:
                     value = future.result()

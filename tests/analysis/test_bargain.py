@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import signal
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -192,11 +191,16 @@ def test_the_same_numbers_from_a_cluster_that_loses_a_worker(deal: Deal) -> None
         n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
     ) as cluster:
         victim = next(iter(cluster.workers.values())).pid
-        fatal = threading.Timer(4, os.kill, (victim, signal.SIGKILL))
-        fatal.start()
-        there = bargain(deal, SHIPPED, 512, points=(7, 12), cluster=cluster.scheduler_address)
+        midway: list[int] = []
+
+        def kill(done: int, of: int) -> None:
+            if done == 3 and not midway:
+                midway.append(victim)
+                os.kill(victim, signal.SIGKILL)
+
+        there = bargain(deal, SHIPPED, 512, points=(7, 12), cluster=cluster.scheduler_address, tell=kill)
         spread = futures(deal, "new_deal", 60_000, 4, cluster=cluster.scheduler_address)
-        fatal.join()
+    assert midway == [victim]
     for one, other in zip(here.surfaces, there.surfaces, strict=True):
         assert (one.gain == other.gain).all()
         assert (one.error == other.error).all()

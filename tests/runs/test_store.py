@@ -285,7 +285,7 @@ def test_a_run_begun_with_other_inputs_is_not_completed_with_these(tmp_path: Pat
     with pytest.raises(InputError) as caught:
         take_up(tmp_path, listed.run, other)
     assert "params/base/exit.yaml changed" in str(caught.value)
-    assert "settings microsoft_stake=30% → none" in str(caught.value)
+    assert "settings: microsoft_stake=30% → none" in str(caught.value)
     take_up(tmp_path, listed.run, made_from)
     with pytest.raises(InputError, match="the run is done"):
         take_up(tmp_path, listed.run, made_from)

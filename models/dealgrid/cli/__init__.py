@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from dealgrid.cli import figures, futures, pages, reports
+from dealgrid.cli import figures, futures, pages, reports, runs, sweeps
 from dealgrid.cli.options import BAD_INPUT, INTERRUPTED, RUN_FAILED
 from dealgrid.problems import DealgridError, RunError
 
@@ -34,8 +34,10 @@ for command in (
     futures.bargain,
     reports.report,
     pages.lab,
+    sweeps.sweep,
 ):
     app.command()(command)
+app.add_typer(runs.app, name="runs")
 
 
 @app.callback(invoke_without_command=True)

@@ -32,6 +32,7 @@ DATED: dict[str, Any] = {
     "type": "object", "patternProperties": {DATE_KEY: SINGLE}, "additionalProperties": False, "minProperties": 1,
 }  # fmt: skip
 VALUE: dict[str, Any] = {"anyOf": [SINGLE, DATED]}
+NAMES: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 YES_OR_NO: dict[str, Any] = {"enum": [True, False, *(word for word in (*YES, *NO) if word.isalpha())]}
 
 
@@ -121,6 +122,25 @@ class ActualsShape(Shape):
     values: Annotated[Any, WithJsonSchema(DATED)] = Field(description="a value for each period: {2025: 13.07}")
 
 
+class ScheduleShape(Shape):
+    """What runs when, and who is told if it fails."""
+
+    title: Text = Field(description="what it is, for people")
+    cron: Text = Field(description="minute, hour, day, month, weekday: `0 6 * * mon`")
+    time_zone: Text = Field(description="the place whose clock counts: Europe/London, or UTC")
+    run: Literal["report", "sweep"] = Field(description="report or sweep")
+    scenarios: Annotated[Any, WithJsonSchema(NAMES)] = Field(None, description="the scenarios of a report")
+    study: Text = Field("", description="the study of a sweep")
+    keep: Annotated[str, WithJsonSchema({"type": "integer", "minimum": 1})] = Field("", description="runs that stay")
+    catch_up: Literal["once", "all", "skip"] = Field("once", description="what becomes of missed runs")
+    retries: Annotated[str, WithJsonSchema({"type": "integer", "minimum": 0})] = Field("", description="after a crash")
+    backoff: Text = Field("", description="before the first retry, then doubled: `10 min`")
+    time_limit: Text = Field("", description="after which a run is stopped: `1 h`")
+    tell: Annotated[Any, WithJsonSchema(NAMES)] = Field(
+        None, description="variables of the environment that hold Apprise addresses"
+    )
+
+
 def study_shape(kind: Kind) -> type[Shape]:
     """The shape of a kind of study: the common keys, and its own."""
     fields: dict[str, Any] = {
@@ -178,16 +198,17 @@ def _message(kind: str, key: str, node: Mapped, shape: type[Shape], begin: str) 
 
 
 def json_schema(parameters: Mapping[str, Parameter]) -> dict[str, dict[str, Any]]:
-    """The JSON Schemas for editors: `parameters` for files of base, `scenario` for scenarios, `study` for studies."""
+    """The JSON Schemas for editors: of parameter files, scenarios, studies and schedules."""
     return {
         "parameters": _parameters_schema(parameters),
         "scenario": _scenario_schema(parameters),
         "study": _study_schema(parameters),
+        "schedules": _schedules_schema(),
     }
 
 
 def write_schemas(folder: Path, parameters: Mapping[str, Parameter]) -> None:
-    """Write `parameters.json`, `scenario.json` and `study.json` into a folder."""
+    """Write each as a file of its name into a folder."""
     for name, schema in json_schema(parameters).items():
         write_text(folder / f"{name}.json", json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
 
@@ -203,6 +224,12 @@ def _parameters_schema(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
     properties["adds_to_one"]["examples"] = groups
     return {"$schema": DRAFT, "title": "Parameters of a sheet", "type": "object", "minProperties": 1,
             "patternProperties": {NAME_KEY: entry}, "additionalProperties": False}  # fmt: skip
+
+
+def _schedules_schema() -> dict[str, Any]:
+    return {"$schema": DRAFT, "title": "Schedules", "type": "object",
+            "patternProperties": {"^[a-z0-9][a-z0-9_-]*$": ScheduleShape.model_json_schema()},
+            "additionalProperties": False}  # fmt: skip
 
 
 def _scenario_schema(parameters: Mapping[str, Parameter]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "None": (type(None),),
 }
 START = 120  # seconds a kernel may take to start on a busy machine
+SAVED = 5.0  # seconds between two writings of a notebook that is being carried out warm
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 FAR = re.compile(
     r"<(?:script|link|img|iframe|image|use|source|object|embed)\b[^>]*?\b(?:src|href|data)\s*=\s*[\"']?\s*(?:https?:)?//"
@@ -133,7 +134,10 @@ class WarmEngine:
             @classmethod
             def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
                 client = _client(nb_man, kernel_name, options)
-                return client.execute() if client else super().execute_managed_notebook(nb_man, kernel_name, **options)
+                if client is None:
+                    return super().execute_managed_notebook(nb_man, kernel_name, **options)
+                with _saved_seldom(nb_man):
+                    return client.execute()
 
         return Engine.execute_notebook(nb, kernel_name, *given, **named)
 
@@ -183,6 +187,25 @@ def _client(nb_man: Any, kernel_name: str, options: Mapping[str, Any]) -> Any:
             why = error.problems[0].what
     print(f"dealgrid: no warm kernel ({why}); an ordinary one is taken", file=sys.stderr)
     return None
+
+
+@contextlib.contextmanager
+def _saved_seldom(nb_man: Any) -> Iterator[None]:
+    """Papermill writes the whole notebook twice for each cell; every few seconds, and at the end, is enough."""
+    save = nb_man.save
+    last = time.monotonic()
+
+    def seldom(**given: Any) -> None:
+        nonlocal last
+        if time.monotonic() - last > SAVED:
+            save(**given)
+            last = time.monotonic()
+
+    nb_man.save = seldom
+    try:
+        yield
+    finally:
+        nb_man.save = save
 
 
 def _not_ours(spec: Any) -> str:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from dealgrid.deal import Case, Deal
+from dealgrid.inputs import format_value, value_text
 from dealgrid.problems import InputError, Problem, RunError
 from dealgrid.runs.lock import HeldError, held, is_held
 
@@ -50,7 +51,8 @@ class Recipe:
     """What a run is made from: enough to make it again.
 
     `settings` are texts as `--set` takes them; `inputs` and `sheets` map files to the SHA-256 of their bytes,
-    `inputs` from the deal's folder, `sheets` from the folder its package lies in.
+    `inputs` from the deal's folder, `sheets` from the folder its package lies in. `base`, `set` and `actuals` are
+    what the inputs say, as text: by parameter, by scenario and parameter, by `ROW@PERIOD`.
     """
 
     kind: str
@@ -64,6 +66,9 @@ class Recipe:
     packages: Mapping[str, str]
     python: str
     study: str = ""
+    base: Mapping[str, str] = field(default_factory=dict)
+    set: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    actuals: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -173,6 +178,12 @@ def recipe(
         packages=_packages(),
         python=platform.python_version(),
         study=study,
+        base={name: value_text(each.value, each.unit) for name, each in deal.parameters.items()},
+        set={
+            scenario.name: {name: value_text(value, deal.parameters[name].unit) for name, value in scenario.set.items()}
+            for scenario in deal.scenarios.values()
+        },
+        actuals={f"{pin.row}@{pin.period}": format_value(pin.value, deal.units[pin.row]) for pin in deal.actuals},
     )
 
 
@@ -210,9 +221,9 @@ def resume(reports: Path, run: str, made_from: Recipe | None = None) -> Iterator
     listed = find_run(reports, run)
     if listed.status == DONE:
         raise InputError(Problem(listed.run, "the run is done", "a run that is not finished", "make a new one"))
-    begun = _recipe_of(listed)
+    begun = recipe_of(listed)
     if made_from is not None and made_from.hash != begun.hash:
-        told = "; ".join(moved(begun, made_from))
+        told = "; ".join(moved(begun, made_from).figures)
         if told:
             what = f"what the run was begun with has changed: {told}"
             raise InputError(Problem(listed.run, what, "the same inputs and code", "put them back, or make a new run"))
@@ -286,10 +297,11 @@ def publish(draft: Draft, cases: Iterable[Case] = (), checks: Mapping[str, Seque
     return final
 
 
-def write_numbers(draft: Draft, cases: Sequence[Case]) -> None:
+def write_numbers(draft: Draft, cases: Sequence[Case], names: Sequence[str] = ()) -> None:
     """All rows of all cases as one long table: scenario, row, label, unit, shape, sheet, period, value.
 
-    `period` is empty (null) for `once` rows. Values are the case's own, bit for bit.
+    `period` is empty (null) for `once` rows. Values are the case's own, bit for bit. `names` stand in the column
+    `scenario` where several cases are of one.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -297,10 +309,10 @@ def write_numbers(draft: Draft, cases: Sequence[Case]) -> None:
     columns: dict[str, list[Any]] = {
         key: [] for key in ("scenario", "row", "label", "unit", "shape", "sheet", "period", "value")
     }
-    for case in cases:
+    for case, name in zip(cases, names or [case.scenario for case in cases], strict=True):
         for row in case.deal.book.rows.values():
             values = [float(case.values[row.name])] if row.is_once else case.values[row.name].tolist()
-            same = (case.scenario, row.name, row.label, row.unit, row.shape, row.sheet)
+            same = (name, row.name, row.label, row.unit, row.shape, row.sheet)
             for key, value in zip(columns, same, strict=False):
                 columns[key] += [value] * len(values)
             columns["period"] += [None] if row.is_once else case.calendar.periods
@@ -316,6 +328,12 @@ def list_runs(reports: Path) -> list[Listed]:
     """Every run of a reports folder, the newest last; none where there is no such folder."""
     found = (_listed(path) for path in (reports.glob("*/*") if reports.is_dir() else ()))
     return sorted((run for run in found if run), key=lambda run: (run.started, run.run))
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def find_run(reports: Path, run: str) -> Listed:
@@ -334,31 +352,50 @@ def find_run(reports: Path, run: str) -> Listed:
     raise InputError(Problem("RUN", what, expected, f"did you mean `{near[0]}`?" if near else "look it up there"))
 
 
-def moved(before: Recipe, after: Recipe) -> list[str]:
-    """What two recipes differ in, said for a person; a version or commit with the same sources is the same program."""
-    told = []
-    for key in ("kind", "deal", "scenarios", "study", "settings", "seed"):
-        one, other = getattr(before, key), getattr(after, key)
-        if one != other:
-            told.append(f"{key} {_short(one)} → {_short(other)}")
-    for one, other in ((before.inputs, after.inputs), (before.sheets, after.sheets)):
-        names = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
-        told += [
-            f"{name} {'is new' if name not in one else 'is gone' if name not in other else 'changed'}" for name in names
-        ]
+@dataclass(frozen=True)
+class Moved:
+    """What two recipes differ in, said for a person, by kind."""
+
+    asked: tuple[str, ...]  # scenarios, settings, seed: what was asked for
+    inputs: tuple[str, ...]  # parameters, scenarios, notebooks, studies
+    data: tuple[str, ...]  # actual figures
+    code: tuple[str, ...]  # the deal's sheets, the program
+    environment: tuple[str, ...]  # Python and libraries
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Everything but the environment, which should not move a figure."""
+        return self.asked + self.inputs + self.data + self.code
+
+    @property
+    def kinds(self) -> str:
+        """The kinds in which something differs: `inputs, code`; empty for none."""
+        return ", ".join(name for name, told in vars(self).items() if told)
+
+
+def moved(before: Recipe, after: Recipe) -> Moved:
+    """What two recipes differ in; a version or commit with the same sources is the same program."""
+    keys = ("kind", "deal", "scenarios", "study", "settings", "seed")
+    pairs = {key: (getattr(before, key), getattr(after, key)) for key in keys}
+    asked = [f"{key}: {_short(one)} → {_short(other)}" for key, (one, other) in pairs.items() if one != other]
+    files = _files_moved(before.inputs, after.inputs)
+    data = [name for name in files if name.endswith(ACTUALS)]
+    code = [f"{name} {how}" for name, how in _files_moved(before.sheets, after.sheets).items()]
     if before.code.get("sha256") != after.code.get("sha256"):
-        told.append(f"the program {_version_of(before)} → {_version_of(after)}")
-    return told
-
-
-def environment_moved(before: Recipe, after: Recipe) -> list[str]:
-    """Versions of Python and of libraries in which two recipes differ."""
-    one, other = ({"python": each.python, **each.packages} for each in (before, after))
-    return [
-        f"{name} {one.get(name, 'absent')} → {other.get(name, 'absent')}"
-        for name in sorted({*one, *other})
-        if one.get(name) != other.get(name)
-    ]
+        code.append(f"the program: {_version_of(before)} → {_version_of(after)}")
+    values = _texts_moved(before.base, after.base)
+    for scenario in {**before.set, **after.set}:
+        texts = _texts_moved(before.set.get(scenario, {}), after.set.get(scenario, {}))
+        values += [f"{told} in {scenario}" for told in texts]
+    return Moved(
+        asked=tuple(asked),
+        inputs=tuple([f"{name} {how}" for name, how in files.items() if name not in data] + values),
+        data=tuple([f"{name} {files[name]}" for name in data] + _texts_moved(before.actuals, after.actuals)),
+        code=tuple(code),
+        environment=tuple(
+            _texts_moved({"python": before.python, **before.packages}, {"python": after.python, **after.packages})
+        ),
+    )
 
 
 def delete(listed: Listed) -> None:
@@ -423,7 +460,7 @@ def _listed(path: Path) -> Listed | None:
     )
 
 
-def _recipe_of(listed: Listed) -> Recipe:
+def recipe_of(listed: Listed) -> Recipe:
     """What a run was made from, as its manifest says; InputError where it does not."""
     try:
         said = {each.name: listed.manifest[each.name] for each in dataclasses.fields(Recipe)}
@@ -434,22 +471,19 @@ def _recipe_of(listed: Listed) -> Recipe:
 
 
 def _begin(reports: Path, name: str, made_from: Recipe, stack: contextlib.ExitStack) -> Draft:
-    """Claim a place: the lock and `mkdir` go to one of many at once, the others take the next second."""
+    """Claim a place: a second goes to one of many at once, the others take the next."""
     home = reports / name
     home.mkdir(parents=True, exist_ok=True)
     while True:
         started = dt.datetime.now(dt.UTC)
         place = f"{started.strftime(TIME)}-{made_from.hash}"
         hidden = home / f".{place}{UNFINISHED}"
-        with contextlib.ExitStack() as claimed, contextlib.suppress(HeldError, FileExistsError):
+        with contextlib.ExitStack() as claimed, contextlib.suppress(HeldError):
             claimed.enter_context(held(_lock_of(home, place)))
             reached("locked")
-            hidden.mkdir()
-            reached("claimed")
-            # Who held the place before may have finished in between: then the run is there already.
-            if (home / place).exists():
-                hidden.rmdir()
-            else:
+            if not any(home.glob(f"*{started.strftime(TIME)}-*")):  # one run a second, so that the order is known
+                hidden.mkdir()
+                reached("claimed")
                 stack.push(claimed.pop_all())
                 break
         time.sleep(WAIT)
@@ -460,7 +494,7 @@ def _begin(reports: Path, name: str, made_from: Recipe, stack: contextlib.ExitSt
 
 
 def _lock_of(home: Path, place: str) -> Path:
-    return home / f".{place}{LOCK}"
+    return home / f".{place.partition('-')[0]}{LOCK}"
 
 
 def _busy(run: str) -> Problem:
@@ -533,6 +567,23 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) and isinstance(found.get("status"), str) else {}
 
 
+def _files_moved(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
+    """How each file differs that does."""
+    return {
+        name: "is new" if name not in before else "is gone" if name not in after else "changed"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    }
+
+
+def _texts_moved(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    return [
+        f"{name}: {before.get(name, 'absent')} → {after.get(name, 'absent')}"
+        for name in {**before, **after}
+        if before.get(name) != after.get(name)
+    ]
+
+
 def _short(value: object) -> str:
     """A part of a recipe in a few words."""
     if isinstance(value, Mapping):
@@ -585,8 +636,7 @@ def _seal(path: Path) -> dict[str, str | int]:
     if os.access(path, os.W_OK):  # one written without `writing`; one sealed before a kill is on the disk already
         _flush(path)
     path.chmod(READ_ONLY)
-    with path.open("rb") as file:
-        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
+    return {"sha256": digest(path), "bytes": path.stat().st_size}
 
 
 def _flush_folder(folder: Path) -> None:

@@ -79,7 +79,7 @@ class _Server:
                     f"the warm process did not start: {what[-1] if what else 'no answer'}",
                     "a process that is ready",
                     "leave out --engine dealgrid",
-                )  # fmt: skip
+                )
             )
 
     @property
@@ -147,6 +147,7 @@ class Kernel:
         self.received = bytearray()
         self.queues: dict[bytes, deque[dict[str, Any]]] = {SHELL: deque(), IOPUB: deque()}
         self.turn: asyncio.Lock | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.shell_channel = SimpleNamespace(
             get_msg=lambda timeout=None: self._message(SHELL, timeout), send=self._send
         )
@@ -165,7 +166,7 @@ class Kernel:
 
     def is_alive(self) -> bool:
         """Whether it has not been seen to end."""
-        return self.is_open or any(self.queues.values())
+        return self.is_open
 
     def interrupt_kernel(self) -> None:
         """What Ctrl-C does."""
@@ -188,6 +189,10 @@ class Kernel:
         """End it at once, with all it started."""
         self.server.signal(self.pid, signal.SIGKILL)
         self.is_open = False
+        # An event loop that still listens would do so to whatever gets the same number next:
+        # test_a_notebook_that_goes_wrong_is_told_and_the_next_one_runs.
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.remove_reader(self.socket)
         self.socket.close()
 
     def _send(self, message: dict[str, Any]) -> str:
@@ -223,7 +228,8 @@ class Kernel:
             await asyncio.sleep(STARTS)  # nbclient looks every second whether the kernel is alive
             return
         try:
-            part = await asyncio.get_running_loop().sock_recv(self.socket, 1 << 20)
+            self.loop = asyncio.get_running_loop()
+            part = await self.loop.sock_recv(self.socket, 1 << 20)
         except OSError:
             part = b""
         self.is_open = bool(part)
@@ -363,7 +369,7 @@ def _application() -> Any:
             )  # fmt: skip
 
     app = Application.instance()
-    app.initialize(["--log-level=ERROR", "--HistoryManager.hist_file=:memory:"])
+    app.initialize(["--log-level=ERROR", "--HistoryManager.hist_file=:memory:"])  # type: ignore[no-untyped-call]
     return app
 
 
@@ -428,10 +434,12 @@ async def _answer(app: Any, line: socket.socket) -> None:
     session = app.session
     session.pid = os.getpid()
     session.send = sent.through(session)
-    kernel.shell_stream = None
+    loop = asyncio.get_running_loop()
+    # What cells with `await` look for: the thread they may be interrupted in, and the loop that hears of it.
+    kernel.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
+    kernel.io_loop = SimpleNamespace(add_callback=loop.call_soon_threadsafe)
     streams = _streams(session, sent)
     received = bytearray()
-    loop = asyncio.get_running_loop()
     while True:
         while len(received) < COUNT or len(received) < COUNT + int.from_bytes(received[:COUNT]):
             await _readable(loop, line)
@@ -448,9 +456,9 @@ async def _answer(app: Any, line: socket.socket) -> None:
 async def _readable(loop: asyncio.AbstractEventLoop, line: socket.socket) -> None:
     """Wait for a request; meanwhile what cells left in the event loop goes on."""
     arrived = loop.create_future()
-    loop.add_reader(line, lambda: arrived.done() or arrived.set_result(None))
+    loop.add_reader(line, arrived.cancel)
     try:
-        await arrived
+        await asyncio.wait([arrived])
     finally:
         loop.remove_reader(line)
 
@@ -489,8 +497,17 @@ class _Sent:
     def through(self, session: Any) -> Any:
         """The method `send` of a session, for this way out."""
 
-        def send(stream: Any, message: Any, content: Any = None, parent: Any = None, ident: Any = None,
-                 buffers: Any = None, track: bool = False, header: Any = None, metadata: Any = None) -> Any:  # fmt: skip
+        def send(
+            stream: Any,
+            message: Any,
+            content: Any = None,
+            parent: Any = None,
+            ident: Any = None,
+            buffers: Any = None,
+            track: bool = False,
+            header: Any = None,
+            metadata: Any = None,
+        ) -> Any:
             if not isinstance(message, dict):
                 message = session.msg(message, content=content, parent=parent, header=header, metadata=metadata)
             message.pop("tracker", None)
@@ -516,7 +533,7 @@ def _streams(session: Any, sent: _Sent) -> list[Any]:
 
         def __init__(self) -> None:
             self.thread = threading.Thread()
-            self.io_loop = None
+            self.io_loop: Any = None
 
         def schedule(self, f: Any) -> None:
             f()
@@ -527,27 +544,24 @@ def _streams(session: Any, sent: _Sent) -> list[Any]:
         def _schedule_flush(self) -> None:
             """Not after a while but at the end: how text is cut must not depend on the clock."""
 
-        def write(self, string: str) -> int | None:
-            if not self._is_master_process():  # a fork of the kernel: through the pipe, as a subprocess would
+        def write(self, string: str) -> int:
+            if os.getpid() != self._master_pid:  # a fork of the kernel: through the pipe, as a subprocess would
                 with contextlib.suppress(OSError):
                     os.write(self._original_stdstream_fd, string.encode(errors="replace"))
                 return len(string)
-            kept = string
-            if isinstance(string, str) and self.printed + len(string) > MOST:
-                kept = string[: max(MOST - self.printed, 0)]
-                if self.printed <= MOST:
-                    kept += CUT.format(most=MOST)
-                    self.printed = MOST + 1
-            elif isinstance(string, str):
-                self.printed += len(string)
-            if kept or not string:
+            kept = string[: max(MOST - self.printed, 0)]
+            if len(kept) < len(string) and self.printed <= MOST:
+                kept += CUT.format(most=MOST)
+                self.printed = MOST + 1  # said once
+            self.printed += len(string)
+            if kept:
                 super().write(kept)
             return len(string)
 
         def _watch_pipe_fd(self) -> None:
             seen = bytearray()
             with contextlib.suppress(OSError):
-                while part := os.read(self._fid, 1 << 16):
+                while part := os.read(self._fid or 0, 1 << 16):
                     seen += part
                     while (place := seen.find(MARK)) >= 0:
                         self.write(seen[:place].decode(errors="replace"))
@@ -568,12 +582,12 @@ def _streams(session: Any, sent: _Sent) -> list[Any]:
 
         def _setup_stream_redirects(self, name: str) -> None:
             self.caught_up = threading.Event()
-            super()._setup_stream_redirects(name)
+            super()._setup_stream_redirects(name)  # type: ignore[no-untyped-call]
 
     thread = Thread()
     for name, stream in (("stdout", sys.__stdout__), ("stderr", sys.__stderr__)):
         setattr(sys, name, stream)
-        setattr(sys, name, Stream(session, thread, name))
+        setattr(sys, name, Stream(session, thread, name))  # type: ignore[no-untyped-call]
     return [sys.stdout, sys.stderr]
 
 
