@@ -109,9 +109,9 @@ def _deal() -> list[tuple[str, float]]:
 def _rates() -> list[tuple[str, float]]:
     """Rates alone, in a book of one row."""
     table = []
+    ready = bench_irr.kernel(THREADS)
     for label, share in {"one sign change": 0.0, f"{bench_irr.MIXED_SHARE:.0%} mixed": bench_irr.MIXED_SHARE}.items():
         flow = bench_irr.flows(FUTURES, share)
-        ready = bench_irr.kernel(THREADS)
         columns = [np.ascontiguousarray(column) for column in flow.T[:10_000]]
         speeds = _contest(
             {

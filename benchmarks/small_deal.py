@@ -195,17 +195,20 @@ def _one(
 
 
 def _rate(flow: list[float]) -> float:
-    rate = 0.1
+    """Newton's method on log(PV of receipts / PV of payments) in log(1 + rate)."""
+    x = 0.1
     for _ in range(50):
-        worth = slope = 0.0
+        discount, got, paid, got_time, paid_time = math.exp(-x), 0.0, 0.0, 0.0, 0.0
         for amount in reversed(flow):
-            slope = (slope - worth / (1 + rate)) / (1 + rate)
-            worth = worth / (1 + rate) + amount
-        step = worth / slope
-        rate -= step
-        if abs(step) < 1e-13 * (1 + rate):
+            got_time = got_time * discount + got
+            paid_time = paid_time * discount + paid
+            got = got * discount + max(amount, 0.0)
+            paid = paid * discount + max(-amount, 0.0)
+        step = math.log(got / paid) / (discount * (got_time / got - paid_time / paid))
+        x += step
+        if abs(step) < 1e-14:
             break
-    return rate if rate > -1 else math.nan
+    return math.expm1(x)
 
 
 def compiled_cpp() -> Callable[[dict[str, np.ndarray], int], np.ndarray] | None:
