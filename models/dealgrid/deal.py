@@ -7,7 +7,7 @@ import datetime as dt
 import functools
 import importlib
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -391,15 +391,24 @@ class Case:
             }
         ).T
 
-    def totals(self, rows: Sequence[str], varying: Iterable[str], *, threads: int | None = None) -> Totals:
+    def totals(
+        self,
+        rows: Sequence[str],
+        varying: Iterable[str],
+        *,
+        threads: int | None = None,
+        wait: bool | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> Totals:
         """Rows of this case made ready for many futures, block by block, that differ in the parameters `varying`.
 
         Call the result with a block: an array of one value per future for each of those parameters (also one per
-        period, first, for one by date, and its `coming_…`), and how many futures. InputError with all problems.
+        period, first, for one by date, and its `coming_…`), and how many futures. The options are those of
+        `engine.kernel.prepare`. InputError with all problems.
         """
         given = self.deal.arrays(self.given, self.calendar)
         fixed = self.deal.fixed(self.pins, self.calendar)
-        return prepare(self.deal.book, self.calendar, given, rows, varying, fixed, threads=threads)
+        return prepare(self.deal.book, self.calendar, given, rows, varying, fixed, threads=threads, wait=wait, say=say)
 
     @property
     def own_pins(self) -> list[Pin]:

@@ -286,10 +286,7 @@ def _side_by_side(
     found = np.empty((len(names), *shape, blocks * lanes.LANES))
     for place, name in enumerate(names):
         value = np.asarray(given[name], dtype=float)
-        if value.ndim > len(shape):
-            value = value[..., start:stop]
-        else:
-            value = value[..., np.newaxis]
+        value = value[..., start:stop] if value.ndim > len(shape) else value[..., np.newaxis]
         found[place, ..., : stop - start] = value
         found[place, ..., stop - start :] = value[..., -1:]
     return found
@@ -379,11 +376,11 @@ def _place_for_caches() -> Path:
 
 def _key(text: str) -> str:
     """The name of a kernel: its text, and everything its machine code depends on."""
-    import llvmlite.binding
     import numba
+    from numba.core.registry import cpu_target
 
-    processor = llvmlite.binding.get_host_cpu_name()
-    about = (text, numba.__version__, np.__version__, platform.python_version(), platform.platform(), processor)
+    processor = str(cpu_target.target_context.codegen().magic_tuple())
+    about = (text, numba.__version__, np.__version__, platform.python_version(), processor)
     return hashlib.sha256("\n".join(about).encode()).hexdigest()[:32]
 
 

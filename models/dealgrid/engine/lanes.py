@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="assignment"
 """What the compiled kernel calls: curves and rates of return, in plain Python that numba can read.
 
 The text of this file is copied into every generated kernel, so it imports nothing of ours and calls nothing but
@@ -324,7 +325,7 @@ def take_settled(work):
 # --- rates of return: one lane, the whole line ------------------------------------------------------------------------
 
 
-def room_needed(periods):
+def room_needed(periods: int) -> int:
     """Numbers that `search` needs room for: the flow, its derivatives, their turning points, and the roots found."""
     return periods * (periods + 8)
 

@@ -381,8 +381,10 @@ class _Writer:
     def _lines(self) -> list[str]:
         by_stage: dict[int, list[str]] = {stage: list(self._loops(stage)) for stage in (BEFORE, DURING, AFTER)}
         lines = [
-            "def kernel(_periods, _blocks, _start, _one, _per, _ins, _cols, _once, _rows, _unfit, _b, _h, _work, _room):",
-            '    """Fill in blocks of futures: `_one` and `_per` are what all share, `_ins` and `_cols` what differs."""',
+            "def kernel(",
+            "    _periods, _blocks, _start, _one, _per, _ins, _cols, _once, _rows, _unfit, _b, _h, _work, _room",
+            "):",
+            '    """Blocks of futures: `_one` and `_per` are what all share, `_ins` and `_cols` what differs."""',
             *(f"    {self._spelled(Name(name))} = _one[{k}]" for k, name in enumerate(self.single)),
             "    for _block in range(_blocks):",
             "        _from = _block * LANES",

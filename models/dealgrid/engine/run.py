@@ -10,7 +10,7 @@ import numpy as np
 
 from dealgrid.dates import Calendar
 from dealgrid.engine.book import Block, Book
-from dealgrid.engine.irr import NotFiniteError
+from dealgrid.engine.irr import NotFiniteError, remembered
 from dealgrid.engine.row import OPENING, PRIOR, Row
 from dealgrid.engine.trace import Name, Number, calls_in, write
 from dealgrid.problems import InputError, ModelError, Problem
@@ -67,7 +67,10 @@ def fill_in(
     The last axis has length 1 where all futures agree. `first` is the number of the first future in an error.
     """
     grid = _Grid(book, len(calendar), {**calendar.ingredients(), **given}, tuple(fixed))
-    with np.errstate(all="ignore"):  # a division by zero in the branch not taken is no error; results are looked at
+    with (
+        remembered(),
+        np.errstate(all="ignore"),
+    ):  # a division by zero in the branch not taken is no error; results are looked at
         for block in book.blocks:
             try:
                 (grid.fill_stepwise if block.is_stepwise else grid.fill_whole)(block)
