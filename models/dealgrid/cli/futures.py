@@ -177,7 +177,7 @@ def _value(option: str, text: str, unit: str) -> float:
         return read_value(text, unit)
     except MisreadError as error:
         complaints = Complaints(option, has_lines=False)
-        complaints.misread(error, option)
+        complaints.misread(error, unit)
         complaints.finish()
         raise
 
