@@ -20,10 +20,12 @@ FLOORS = [
     ["cli"],
     [""],  # dealgrid/__init__.py, the front door
     ["runs", "explore", "exchange"],  # exchange writes what output knows how to write, to compare what comes back
-    ["output", "analysis"],
+    ["output"],
+    ["analysis"],
     ["deal"],
     ["pins"],
     ["inputs", "engine"],
+    ["workers"],
     ["problems", "dates", "story"],
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
