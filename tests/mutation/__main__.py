@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROWS = ROOT / "models" / "microsoft_openai"
 WORDS = ROOT / "models" / "dealgrid" / "engine" / "words.py"
 TESTS = ("tests/deal", "tests/engine/test_words.py")
+SLOW = "tests/deal/test_properties.py"  # draws cases at random; with --all it takes part too
 EXPLAINED = Path(__file__).with_name("survivors.txt")
 LONGEST = 120  # seconds for the tests of one mutant; one that hangs is noticed
 PROMISE = 0.90
@@ -77,6 +78,8 @@ class Hunt:
             else:
                 self.survived.append(mutant.name)
                 print(f"survived  {mutant.name}", flush=True)
+            if (place + 1) % 100 == 0:
+                print(f"{place + 1} tried, {len(self.survived)} survived", file=sys.stderr, flush=True)
         return True
 
     def _first_failure(self, session: pytest.Session, mutant: Mutant | None) -> str:
@@ -140,10 +143,23 @@ def _keep_inputs() -> None:
     dealgrid.deal.Deal.load("microsoft_openai", root=ROOT)
 
 
-def hunt(mutants: list[Mutant], seconds: float = float("inf")) -> Hunt:
+def hunt(mutants: list[Mutant], seconds: float = float("inf"), is_all: bool = False) -> Hunt:
     """Run the tests against the mutants."""
     found = Hunt(mutants, seconds)
-    words = [*TESTS, "-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly", "-m", "not long"]
+    words = [
+        *TESTS,
+        *([] if is_all else [f"--ignore={SLOW}"]),
+        "-q",
+        "-s",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:randomly",
+        "-m",
+        "not long",
+    ]
     status = pytest.main([*words, f"--rootdir={ROOT}"], plugins=[found])
     if not found.killed and not found.survived:
         sys.exit(f"no mutant was tried: pytest ended with {status!r}")
@@ -157,9 +173,10 @@ def main() -> int:
     options.add_argument("--from", type=int, default=0, dest="first", metavar="K", help="begin with the Kth")
     options.add_argument("--sheet", help="only this sheet, or words")
     options.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
+    options.add_argument("--all", action="store_true", dest="is_all", help="let slow tests take part too")
     asked = options.parse_args()
     os.chdir(ROOT)
-    found = hunt(all_mutants(asked.sheet)[asked.first :: asked.every], asked.seconds)
+    found = hunt(all_mutants(asked.sheet)[asked.first :: asked.every], asked.seconds, asked.is_all)
     tried = len(found.killed) + len(found.survived)
     reasons = explained()
     unknown = [name for name in found.survived if name not in reasons]
