@@ -224,3 +224,12 @@ def test_the_revenue_share_alone_neither_makes_nor_destroys_cash(deal: Deal) -> 
     paid = high["revenue_share_paid"] - low["revenue_share_paid"]
     lacking = low["free_cash_flow"] - high["free_cash_flow"]
     np.testing.assert_allclose(paid[7:], lacking[7:], rtol=1e-12, atol=1e-12)  # after the years with actual figures
+
+
+def test_the_master_check_notices_each_check_alone(deal: Deal) -> None:
+    checks = [name for name in deal.book.rows if name.startswith("check_") and name != "check_all"]
+    assert len(checks) > 10
+    for name in checks:
+        for gap in (1.0, -1.0) if deal.row(name).unit == "US$ bn" else (1.0,):
+            case = deal.case("status_quo", pins={name: gap})
+            assert case.checks.failed == (name, "check_all"), name
