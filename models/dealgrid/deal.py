@@ -231,8 +231,8 @@ class Deal:
         known = {*self.units, *self.parameters, *CALENDAR_UNITS}
         asked: dict[str, dict[str, None]] = {}
         for row in rows:
-            names = (name.removeprefix(PRIOR).removeprefix(COMING) for name in row.ingredients)
-            asked.setdefault(row.sheet, {}).update(dict.fromkeys(name for name in names if name not in known))
+            plain = (name.removeprefix(PRIOR).removeprefix(COMING) for name in row.ingredients)
+            asked.setdefault(row.sheet, {}).update(dict.fromkeys(name for name in plain if name not in known))
         lost: dict[str, list[str]] = {}
         for sheet, names in asked.items():
             new = [name for name in names if not any(name in others for others in lost.values())]
