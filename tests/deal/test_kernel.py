@@ -79,7 +79,7 @@ def test_every_row_of_every_scenario_is_the_same_in_the_generated_kernel(deal: D
 
 @pytest.mark.long
 def test_the_compiled_kernel_of_the_deal_is_the_deal_in_every_scenario(deal: Deal) -> None:
-    rows = ["revenue", "microsoft_net_cash_flow", *(name for name in deal.book.rows if deal.book.rows[name].is_once)]
+    rows = ["revenue", "microsoft_value", "microsoft_irr", "microsoft_irr_state", "microsoft_payback"]
     for scenario in deal.scenarios:
         for frequency in (1, 4):
-            compared(deal.case(scenario, set={PERIODS_PER_YEAR: frequency}, pins=PINS), 1500, rows)
+            compared(deal.case(scenario, set={PERIODS_PER_YEAR: frequency}, pins=PINS), 300, rows)

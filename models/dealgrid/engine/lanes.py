@@ -345,40 +345,20 @@ def search(flow, at, periods, room, work, lane):
     for t in range(n):
         own[t] = flow[at + t * LANES] * scale
     at_zero = sign_at(own, n, 0.0)
-    count = 0
     levels = room[5 * n :]
-    right = roots_beyond_zero(own, n, at_zero, levels, roots, crossings)
-    count += int(levels[0])
-    if at_zero == 0.0:
-        count += 1
+    beyond = roots_beyond_zero(own, n, at_zero, levels, roots, crossings)
+    above, above_falls = expm1(roots[0]) if beyond > 0 else np.nan, crossings[0] < 0.0
     for t in range(n // 2):
         own[t], own[n - 1 - t] = own[n - 1 - t], own[t]
-    beyond = count - (1 if at_zero == 0.0 else 0)
-    left = roots_beyond_zero(own, n, at_zero, levels, roots[beyond:], crossings[beyond:])
-    before = int(levels[0])
-    count += before
-    nearest = np.inf
-    if at_zero == 0.0:
-        nearest = 0.0
-    for k in range(beyond + before):
-        x = roots[k] if k < beyond else -roots[k]
-        nearest = min(nearest, abs(expm1(x)))
-    # Rising, as irr.py goes: the first of those equally near where the value falls, else the first.
-    rate, is_falling = np.nan, False
-    for k in range(before - 1, -1, -1):
-        found = expm1(-roots[beyond + k])
-        falls = -crossings[beyond + k] < 0.0
-        if abs(found) <= nearest + TIE and (rate != rate or (falls and not is_falling)):
-            rate, is_falling = found, falls
-    if at_zero == 0.0:
-        falls = left != right and right < 0.0
-        if rate != rate or (falls and not is_falling):
-            rate, is_falling = 0.0, falls
-    for k in range(beyond):
-        found = expm1(roots[k])
-        falls = crossings[k] < 0.0
-        if abs(found) <= nearest + TIE and (rate != rate or (falls and not is_falling)):
-            rate, is_falling = found, falls
+    before = roots_beyond_zero(own, n, at_zero, levels, roots, crossings)
+    below, below_falls = expm1(-roots[0]) if before > 0 else np.nan, crossings[0] > 0.0
+    count = before + beyond + (1 if at_zero == 0.0 else 0)
+    # The first on each side of zero is the nearest there. Of those equally near, irr.py takes the first, from the
+    # left, where the value falls as the rate rises, else the first.
+    is_nearer = abs(above) < abs(below) - TIE or below != below
+    is_tied = abs(above) <= abs(below) + TIE and above_falls and not below_falls
+    rate = above if is_nearer or is_tied else below
+    rate = 0.0 if at_zero == 0.0 else rate
     work[RATE + lane] = rate
     work[STATE + lane] = NO_RATE if count == 0 else (ONE_RATE if count == 1 else SEVERAL_RATES)
 
@@ -396,13 +376,13 @@ def sign_at(flow, n, x):
 
 
 def roots_beyond_zero(flow, n, at_zero, levels, roots, crossings):
-    """Roots x > 0 of a flow, rising, with their crossings; their number into levels[0]. Gives the sign at the start.
+    """How many roots x > 0 a flow has; the first of them and its crossing are noted.
 
     The flow's derivatives are made until one has at most one root; then each one's roots are the places where the
     one above it may turn.
     """
-    turns = levels[1 : n + 1]
-    chain = levels[n + 1 :]
+    turns = levels[:n]
+    chain = levels[n:]
     first = 0
     while flow[first] == 0.0:
         first += 1
@@ -412,7 +392,7 @@ def roots_beyond_zero(flow, n, at_zero, levels, roots, crossings):
     while may_turn(chain[depth * n : depth * n + n], n):
         derive(chain[depth * n : depth * n + n], chain[depth * n + n : depth * n + 2 * n], n)
         depth += 1
-    found, start = 0, 0.0
+    found = 0
     for level in range(depth, -1, -1):
         own = chain[level * n : level * n + n]
         largest = 0.0
@@ -422,9 +402,8 @@ def roots_beyond_zero(flow, n, at_zero, levels, roots, crossings):
         for k in range(found):
             turns[k] = min(roots[k], end)
         begin = at_zero if level == 0 else sign_at(own, n, 0.0)
-        start, found = walk(own, n, begin, turns, found, end, roots, crossings)
-    levels[0] = found
-    return start
+        found = walk(own, n, begin, turns, found, end, level == 0, roots, crossings)
+    return found
 
 
 def may_turn(flow, n):
@@ -469,9 +448,12 @@ def derive(flow, derived, n):
         derived[t] /= largest
 
 
-def walk(flow, n, begin, turns, places, end, roots, crossings):
-    """Go along the turning points to the end: the sign at the start, and how many roots were found and noted."""
-    last, first, zero, point_before = begin, begin, np.nan, 0.0
+def walk(flow, n, begin, turns, places, end, is_first_enough, roots, crossings):
+    """Go along the turning points to the end: how many roots there are.
+
+    Their places are noted, or only that of the first if that is enough.
+    """
+    last, zero, point_before = begin, np.nan, 0.0
     found = 0
     for k in range(places + 1):
         point = turns[k] if k < places else end
@@ -479,17 +461,17 @@ def walk(flow, n, begin, turns, places, end, roots, crossings):
         is_change = last != 0.0 and sign != 0.0 and sign != last
         ends_zero = sign != 0.0 and last != 0.0 and zero == zero
         if ends_zero or is_change:
-            roots[found] = zero if ends_zero else bracketed(flow, n, point_before, point, -sign)
-            crossings[found] = sign if is_change else 0.0
+            if found == 0 or not is_first_enough:
+                roots[found] = zero if ends_zero else bracketed(flow, n, point_before, point, -sign)
+                crossings[found] = sign if is_change else 0.0
             found += 1
         if sign != 0.0:
             zero = np.nan
-            first = sign if first == 0.0 else first
             last = sign
         elif zero != zero:
             zero = point
         point_before = point
-    return first, found
+    return found
 
 
 def bracketed(flow, n, low, high, sign_low):

@@ -13,7 +13,7 @@ from dealgrid.engine.ops import WORDS, Operation
 from dealgrid.engine.row import OPENING, PRIOR, Row
 from dealgrid.engine.trace import Call, Expression, Name, Number, calls_in, is_flag, names_in, write
 
-TOGETHER = 12  # statements in one loop: measured, benchmarks/bench_futures.py
+TOGETHER = 12  # statements in one loop: docs/decisions/0012-kernel.md
 BEFORE, DURING, AFTER = range(3)  # the periods: `once` rows of parameters, rows over periods, `once` rows of those
 RESERVED = {*vars(lanes), *dir(builtins), "inf", "kernel"}  # names of the text itself
 KEEPS_NAN = {
