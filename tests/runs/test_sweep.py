@@ -34,7 +34,7 @@ grid:
 """
 WORK = "from dealgrid import Deal\ncase = Deal.load().case(scenario, set=settings)\ncase['microsoft_value']"
 WRONG = "if settings['microsoft_stake'] == '32.5%' and settings['exit_multiple'] == '6x': "
-KILLS = int(os.environ.get("DEALGRID_KILLS", "5"))
+KILLS = int(os.environ.get("DEALGRID_KILLS", "3"))
 
 pytestmark = pytest.mark.skipif(not warm.is_possible(), reason="warm kernels need Linux")
 
@@ -142,7 +142,7 @@ def test_the_studies_that_ship_can_be_carried_out(name: str) -> None:
     ("cell", "said"),
     [
         ("raise ValueError('not today')", "ValueError: not today"),
-        ("\n    while True: pass", "takes longer than 20 seconds"),
+        ("\n    while True: pass", "takes longer than 45 seconds"),
         ("import os; os._exit(1)", "kernel gave up"),
         ("case.values['total_value'] = case.values['total_value'] + 1", "not the engine's"),
     ],
@@ -150,7 +150,7 @@ def test_the_studies_that_ship_can_be_carried_out(name: str) -> None:
 def test_a_point_that_goes_wrong_spares_the_rest_and_is_done_again(tmp_path: Path, cell: str, said: str) -> None:
     deal = project(tmp_path, WRONG + cell)
     with pytest.raises(RunError) as caught:
-        sweep.run_sweep(deal, "stakes", tmp_path / "reports", 2, seconds=20)
+        sweep.run_sweep(deal, "stakes", tmp_path / "reports", 2, seconds=45)
     (problem,) = caught.value.problems
     assert said in problem.what
     assert problem.where == "004 new_deal, microsoft_stake 32.5%, exit_multiple 6x"

@@ -14,7 +14,7 @@ from dealgrid import Case, Deal
 from dealgrid.cli.options import CHECK_FAILED, Format, Pins, Sets, case_of, exit_on
 from dealgrid.deal import CALENDAR_UNITS
 from dealgrid.engine.row import Row
-from dealgrid.problems import InputError, Problem
+from dealgrid.problems import InputError, Problem, gathered
 
 
 def show(
@@ -63,10 +63,19 @@ def explain(
 
 
 def check() -> None:
-    """Check the parameter files, the rows and every scenario; say every problem."""
+    """Check the parameter files, the studies, the rows and every scenario; say every problem."""
+    from dealgrid.inputs.sweeps import Sweep
     from dealgrid.output.terminal import show_checks
+    from dealgrid.runs.sweep import check as check_sweep
 
     deal = Deal.load()
+    problems: list[Problem] = []
+    for study in deal.studies.values():
+        if isinstance(study, Sweep):
+            with gathered(problems):
+                check_sweep(deal, study)
+    if problems:
+        raise InputError(problems)
     cases = [deal.case(name) for name in deal.scenarios]
     grades = Counter(parameter.grade for parameter in deal.parameters.values())
     counted = ", ".join(f"{grades[grade]} {grade}" for grade in sorted(grades))

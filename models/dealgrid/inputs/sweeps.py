@@ -302,8 +302,8 @@ def _rows(entry: Entry | None, reading: Reading) -> tuple[str, ...]:
 
 
 def _by_parameter(parameters: Mapping[str, Parameter], each: dict[str, Any]) -> dict[str, Any]:
-    names = dict.fromkeys([*parameters, SCENARIO], each)
-    return {"type": "object", "properties": names, "additionalProperties": False, "minProperties": 1}
+    names = {"enum": [*parameters, SCENARIO]}
+    return {"type": "object", "propertyNames": names, "additionalProperties": each, "minProperties": 1}
 
 
 def _axes_schema(parameters: Mapping[str, Parameter]) -> dict[str, Any]:

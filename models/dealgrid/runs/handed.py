@@ -5,15 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from dealgrid.deal import Case
 from dealgrid.problems import Problem, RunError
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 MIME = "application/vnd.dealgrid.rows+json"
 SAME = 1e-12  # of the largest figure of a row
@@ -41,7 +38,7 @@ class Handed:
         return {MIME: {"periods": list(self.case.calendar.periods), "rows": rows}, "text/plain": "handed back"}
 
 
-def taken(notebook: NotebookNode) -> str:
+def taken(notebook: Any) -> str:
     """What the last cell handed back, as JSON; the cell is removed. RunError where it did not."""
     outputs = notebook.cells.pop().get("outputs", ())
     for output in outputs:

@@ -22,6 +22,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Sequence
+from multiprocessing.util import Finalize
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -124,7 +125,7 @@ def _running() -> _Server:
     with _lock:
         if _server is None or _server.owner != os.getpid() or not _server.is_alive:
             _server = _Server()
-            atexit.register(_server.close)
+            Finalize(None, _server.close, exitpriority=1)  # unlike atexit, also at the end of a worker
         return _server
 
 
@@ -307,6 +308,7 @@ def serve(control: int) -> None:
         if not text:
             for pid in kernels:
                 _kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
             os._exit(0)
         request = json.loads(text)
         if not handles:
