@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from dealgrid.cli import figures, pages, reports, runs
+from dealgrid.cli import figures, pages, reports, runs, schedules
 from dealgrid.cli.options import BAD_INPUT, INTERRUPTED, RUN_FAILED
 from dealgrid.problems import DealgridError, RunError
 
@@ -32,6 +32,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(runs.app, name="runs")
+app.add_typer(schedules.app, name="schedule")
 
 
 def main() -> None:
