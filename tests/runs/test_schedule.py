@@ -24,6 +24,12 @@ START = dt.datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE, HOUR, DAY = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
 
 
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill, unlike a power cut, loses nothing that was handed to the system."""
+    monkeypatch.setattr("dealgrid.runs.state.SYNCHRONOUS", "off")
+
+
 class KilledError(BaseException):
     """The scheduler's process is gone, at once."""
 
@@ -36,8 +42,17 @@ class Post:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
+        self.controller: Controller | None = None
+        self.open()
+
+    def open(self) -> None:
         self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
         self.controller.start()
+
+    def close(self) -> None:
+        if self.controller:
+            self.controller.stop()
+        self.controller = None
 
     async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802 - aiosmtpd's name
         if self.mode == "refuses":
@@ -45,7 +60,7 @@ class Post:
         if self.mode == "hangs":
             import asyncio
 
-            await asyncio.sleep(3)
+            await asyncio.sleep(1.5)
             return "451 too late"
         envelope.mail_from = address
         return "250 OK"
@@ -68,7 +83,7 @@ def post(monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     address = f"mailto://127.0.0.1:{server.port}/someone@example.com?from=dealgrid@example.com&cto=1&rto=1&format=text"
     monkeypatch.setenv("TEAM", address)
     yield server
-    server.controller.stop()
+    server.close()
 
 
 class Sham:
@@ -85,7 +100,7 @@ class Sham:
     def start(self, asked: Schedule, job: Job) -> None:
         assert asked.name not in self.at_work, "a schedule runs twice at once"
         self.begun[job.schedule, job.due, job.attempt] += 1
-        takes = {"overlaps": 9 * HOUR * self.dice.random() + HOUR, "fails": 2 * MINUTE}.get(asked.name, 5 * MINUTE)
+        takes = {"overlaps": 7 * HOUR * self.dice.random() + HOUR, "fails": 2 * MINUTE}.get(asked.name, 5 * MINUTE)
         code: int | None = 3 if asked.name == "fails" else self.dice.choices([0, 3, 2, None], [90, 6, 1, 3])[0]
         self.at_work[asked.name] = (job, self.now + takes, code)
 
@@ -121,11 +136,11 @@ def killed_at_random(thing: Any, dice: random.Random, odds: float, happened: lis
             if not callable(found):
                 return found
 
-            def call(*words: Any) -> Any:
+            def call(*words: Any, **named: Any) -> Any:
                 if dice.random() < odds:
                     happened.append(f"before {name}")
                     raise KilledError
-                result = found(*words)
+                result = found(*words, **named)
                 if dice.random() < odds:
                     happened.append(f"after {name}")
                     raise KilledError
@@ -144,6 +159,14 @@ GIVEN: dict[str, dict[str, object]] = {
 }
 
 
+def next_event(state: State, world: Sham, now: dt.datetime) -> dt.datetime:
+    """When something happens next, at least a minute from now: a look in between would find nothing to do."""
+    times = [next(schedule.due_after(each, now)) for each in world.schedules.values()]
+    times += [job.next_try for job in state.jobs(status=WAITING)] + [message.next_try for message in state.untold()]
+    times += [ends for _, ends, _ in world.at_work.values()]
+    return min(max(when, now + MINUTE) for when in times)
+
+
 def simulate(folder: Path, post: Post, seed: int, days: int, start: dt.datetime) -> tuple[State, Sham, list[str]]:
     """So many days of a scheduler that is killed again and again, and of a mail server with bad days."""
     dice = random.Random(seed)
@@ -151,8 +174,9 @@ def simulate(folder: Path, post: Post, seed: int, days: int, start: dt.datetime)
     state, world, kills = State(folder / "state.sqlite"), Sham(dice, post, schedules), []
     schedule.step(schedules, state, start, world)
     now, end = start, start + days * DAY
-    while now < end + 3 * DAY:
-        now += MINUTE * dice.choice([1, 2, 7, 20, 45]) if now < end else HOUR
+    while now < end or any(job.due <= end for job in [*state.jobs(status=WAITING), *state.jobs(status=RUNNING)]):
+        assert now < end + 30 * DAY
+        now = next_event(state, world, now) + MINUTE * 4 * dice.random()
         place = (now - start) / DAY % 30
         post.mode = "takes" if now >= end else "refuses" if 3 < place < 6 else "hangs" if 10 < place < 10.2 else "takes"
         world.go_on(state, now)
@@ -197,18 +221,18 @@ def look_that_all_is_well(state: State, world: Sham, kills: list[str], post: Pos
     assert state.untold() == []
 
 
-def test_six_weeks_with_kills_a_clock_change_and_a_bad_mail_server(tmp_path: Path, post: Post) -> None:
-    start = dt.datetime(2026, 10, 5, tzinfo=UTC)
-    state, world, kills = simulate(tmp_path, post, 1, 42, start)
-    assert len(kills) > 20
-    look_that_all_is_well(state, world, kills, post, start + 42 * DAY)
+def test_three_weeks_with_kills_a_clock_change_and_a_bad_mail_server(tmp_path: Path, post: Post) -> None:
+    start = dt.datetime(2026, 10, 12, tzinfo=UTC)
+    state, world, kills = simulate(tmp_path, post, 1, 21, start)
+    assert len(kills) > 10
+    look_that_all_is_well(state, world, kills, post, start + 21 * DAY)
     state.close()
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", [2, 3])
-def test_a_year_with_kills_clock_changes_and_a_bad_mail_server(seed: int, tmp_path: Path, post: Post) -> None:
-    state, world, kills = simulate(tmp_path, post, seed, 365, START)
+def test_a_year_with_kills_clock_changes_and_a_bad_mail_server(tmp_path: Path, post: Post) -> None:
+    state, world, kills = simulate(tmp_path, post, 2, 365, START)
+    assert len(kills) > 200
     look_that_all_is_well(state, world, kills, post, START + 365 * DAY)
     state.close()
 
@@ -273,8 +297,8 @@ def test_what_was_missed_is_caught_up_as_the_schedule_says(
     catch_up: str, made: list[int], tmp_path: Path, state: State
 ) -> None:
     world = Plain(one(tmp_path, catch_up=catch_up))
-    run_until(world, state, START, START + 12 * HOUR)
-    run_until(world, state, START + 3 * DAY + 12 * HOUR, START + 4 * DAY)  # nothing ran for three days
+    run_until(world, state, START + 5 * HOUR, START + 7 * HOUR)
+    run_until(world, state, START + 3 * DAY + 12 * HOUR, START + 3 * DAY + 13 * HOUR)  # nothing ran for three days
     jobs = state.jobs()
     assert [job.due for job in jobs] == [START + day * DAY + 6 * HOUR for day in range(4)]
     assert [place for place, job in enumerate(jobs, 1) if job.status == DONE] == made
@@ -283,14 +307,14 @@ def test_what_was_missed_is_caught_up_as_the_schedule_says(
 
 def test_a_time_due_now_makes_those_missed_before_it_needless(tmp_path: Path, state: State) -> None:
     world = Plain(one(tmp_path, catch_up="once"))
-    run_until(world, state, START, START + 12 * HOUR)
-    run_until(world, state, START + 3 * DAY + 6 * HOUR, START + 4 * DAY)
+    run_until(world, state, START + 5 * HOUR, START + 7 * HOUR)
+    run_until(world, state, START + 3 * DAY + 6 * HOUR, START + 3 * DAY + 7 * HOUR)
     assert [job.status for job in state.jobs()] == [DONE, SKIPPED, SKIPPED, DONE]
 
 
 def test_a_crash_is_tried_again_ever_later_then_told_once(tmp_path: Path, state: State) -> None:
     world = Plain(one(tmp_path, retries=2, backoff="10 min", tell="[TEAM, BOSS]"), code=3)
-    run_until(world, state, START, START + 12 * HOUR)
+    run_until(world, state, START + 5 * HOUR, START + 7 * HOUR)
     (job,) = state.jobs()
     assert (job.status, job.attempt, job.exit) == (FAILED, 3, 3)
     # 06:00 + 1 min, then 10 min, 1 min, 20 min, 1 min; a step each minute
@@ -303,21 +327,21 @@ def test_a_crash_is_tried_again_ever_later_then_told_once(tmp_path: Path, state:
 @pytest.mark.parametrize("code", [1, 2])
 def test_a_failed_check_and_bad_input_are_told_at_once(code: int, tmp_path: Path, state: State) -> None:
     world = Plain(one(tmp_path, retries=5, tell="TEAM"), code=code)
-    run_until(world, state, START, START + 7 * HOUR)
+    run_until(world, state, START + 5 * HOUR, START + 7 * HOUR)
     assert [(job.status, job.attempt) for job in state.jobs()] == [(FAILED, 1)]
     assert len(world.mail) == 1
 
 
 def test_a_process_that_vanishes_is_an_attempt(tmp_path: Path, state: State) -> None:
     world = Plain(one(tmp_path, retries=1, tell="TEAM"), code=None)
-    run_until(world, state, START, START + 8 * HOUR)
+    run_until(world, state, START + 5 * HOUR, START + 8 * HOUR)
     (job,) = state.jobs()
     assert (job.status, job.attempt, job.error) == (FAILED, 2, "the process ended without saying how")
 
 
 def test_what_an_attempt_says_after_it_was_given_up_changes_nothing(tmp_path: Path, state: State) -> None:
     world = Plain(one(tmp_path, retries=1))
-    run_until(world, state, START, START + 6 * HOUR + MINUTE)
+    run_until(world, state, START + 5 * HOUR, START + 6 * HOUR + MINUTE)
     (job,) = state.jobs(status=RUNNING)
     assert schedule.finish(world.schedules["one"], state, job, START + 7 * HOUR, 3, "")
     assert not schedule.finish(world.schedules["one"], state, job, START + 8 * HOUR, 0, "")
@@ -345,7 +369,7 @@ def test_a_schedule_that_is_gone_leaves_nothing_waiting(tmp_path: Path, state: S
 def test_a_message_that_is_not_taken_waits_longer_each_time(tmp_path: Path, state: State) -> None:
     world = Plain(one(tmp_path, retries=0, tell="TEAM"), code=3)
     world.error = "nobody there"
-    run_until(world, state, START, START + 16 * HOUR)
+    run_until(world, state, START + 5 * HOUR, START + 16 * HOUR)
     (message,) = state.untold()
     # 1, 2, 4, … minutes to an hour: 6 until 63 minutes are over, then one an hour
     assert message.tries == 7 + 8
@@ -360,14 +384,14 @@ def test_status_says_what_is_late_and_what_fails(tmp_path: Path, state: State) -
     world = Plain(one(tmp_path, retries=0))
     wrong: Callable[[dt.datetime], str] = lambda now: schedule.standings(world.schedules, state, now)[0].wrong  # noqa: E731
     assert "has not been started" in wrong(START)
-    run_until(world, state, START, START + 7 * HOUR)
+    run_until(world, state, START + 5 * HOUR, START + 7 * HOUR)
     assert wrong(START + 7 * HOUR) == ""
     assert "is silent since 2026-01-01 06:59" in wrong(START + 2 * DAY)
     world.code = 3
-    run_until(world, state, START + DAY, START + DAY + 7 * HOUR)
+    run_until(world, state, START + DAY + 5 * HOUR, START + DAY + 7 * HOUR)
     assert "failed: it fails" in wrong(START + DAY + 7 * HOUR)
     world.code = 0
-    run_until(world, state, START + 2 * DAY, START + 2 * DAY + 7 * HOUR)
+    run_until(world, state, START + 2 * DAY + 5 * HOUR, START + 2 * DAY + 7 * HOUR)
     assert wrong(START + 2 * DAY + 7 * HOUR) == ""
 
 
@@ -386,9 +410,10 @@ def test_a_mail_goes_out_when_the_server_takes_it_again(post: Post) -> None:
         post.mode = mode
         assert (tell.deliver(message) == "") is is_taken
     assert post.told == {7: 1}
-    post.controller.stop()
+    post.close()
     assert tell.deliver(message) != ""
-    post.controller.start()
+    post.open()
+    assert tell.deliver(message) == ""
 
 
 def test_a_file_that_is_no_state_is_a_clear_error(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 WAITING, RUNNING, DONE, FAILED, SKIPPED = "waiting", "running", "done", "failed", "skipped"
 PATIENCE = 30  # seconds to wait for another process that is writing
 OF_ATTEMPT = "where id = ? and attempt = ? and status = 'running'"
+SYNCHRONOUS = "full"  # each change is on the disk before it counts: a power cut is no worse than a kill
 TABLES = (
     "create table if not exists seen (schedule text primary key, until text not null)",
     """create table if not exists job (
@@ -74,7 +75,7 @@ class State:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": PATIENCE})
             # Transactions are ours to begin: the driver would begin them late, and two writers could both have read.
-            event.listen(self._engine, "connect", lambda raw, _: setattr(raw, "isolation_level", None))
+            event.listen(self._engine, "connect", _prepare)
             event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql("begin immediate"))
             with self._engine.begin() as connection:
                 for table in TABLES:
@@ -230,6 +231,11 @@ class State:
     def _writing(self) -> Iterator[Any]:
         with self._engine.begin() as connection:
             yield lambda order, *given: _change(connection, order, given)
+
+
+def _prepare(raw: Any, record: object) -> None:
+    raw.isolation_level = None
+    raw.execute(f"pragma synchronous = {SYNCHRONOUS}")
 
 
 def _change(connection: Connection, order: str, given: tuple[Any, ...]) -> int:
