@@ -162,7 +162,8 @@ GIVEN: dict[str, dict[str, object]] = {
 def next_event(state: State, world: Sham, now: dt.datetime) -> dt.datetime:
     """When something happens next, at least a minute from now: a look in between would find nothing to do."""
     times = [next(schedule.due_after(each, now)) for each in world.schedules.values()]
-    times += [job.next_try for job in state.jobs(status=WAITING)] + [message.next_try for message in state.untold()]
+    times += [job.next_try for job in state.jobs(status=WAITING) if job.schedule not in world.at_work]
+    times += [message.next_try for message in state.untold()]
     times += [ends for _, ends, _ in world.at_work.values()]
     return min(max(when, now + MINUTE) for when in times)
 
@@ -178,7 +179,9 @@ def simulate(folder: Path, post: Post, seed: int, days: int, start: dt.datetime)
         assert now < end + 30 * DAY
         now = next_event(state, world, now) + MINUTE * 4 * dice.random()
         place = (now - start) / DAY % 30
-        post.mode = "takes" if now >= end else "refuses" if 3 < place < 6 else "hangs" if 10 < place < 10.2 else "takes"
+        post.mode = "takes"
+        if now < end:
+            post.mode = "refuses" if 3 < place < 3.4 else "hangs" if 10 < place < 10.1 else "takes"
         world.go_on(state, now)
         try:
             odds = 0.003 if now < end else 0.0
@@ -377,6 +380,17 @@ def test_a_message_that_is_not_taken_waits_longer_each_time(tmp_path: Path, stat
     world.error = ""
     run_until(world, state, START + 16 * HOUR, START + 18 * HOUR)
     assert state.untold() == []
+    assert len(world.mail) == 1
+
+
+def test_an_address_may_be_gone_for_years(tmp_path: Path, state: State) -> None:
+    world = Plain(one(tmp_path, retries=0, tell="TEAM"), code=3)
+    world.error = "nobody there"
+    run_until(world, state, START + 5 * HOUR, START + 7 * HOUR)
+    for day in range(1, 1200):
+        schedule.tell_all(state, START + day * DAY, world)
+    world.error = ""
+    schedule.tell_all(state, START + 1200 * DAY, world)
     assert len(world.mail) == 1
 
 

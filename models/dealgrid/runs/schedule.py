@@ -13,6 +13,7 @@ from dealgrid.runs.state import DONE, FAILED, RUNNING, WAITING, Job, Message, St
 ON_TIME = dt.timedelta(minutes=5)  # what is noticed later than that was missed
 LATE = dt.timedelta(minutes=30)  # a run that waits longer, or a scheduler silent for so long, is worth an alarm
 FIRST_PAUSE, LONGEST_PAUSE = dt.timedelta(minutes=1), dt.timedelta(hours=1)  # between two attempts to tell
+DOUBLINGS = 10  # of the first pause, which is beyond the longest: an address may be gone for years
 BEAT = dt.timedelta(minutes=1)  # a sign of life so often
 FINAL = (0, 1, 2)  # done, a check that failed, bad input: another attempt would end the same
 SECOND = dt.timedelta(seconds=1)
@@ -80,7 +81,8 @@ def tell_all(state: State, now: dt.datetime, world: World) -> None:
         if message.next_try <= now:
             error = world.tell(message)
             if error:
-                state.not_told(message, now + min(FIRST_PAUSE * 2**message.tries, LONGEST_PAUSE), error)
+                pause = min(FIRST_PAUSE * 2 ** min(message.tries, DOUBLINGS), LONGEST_PAUSE)
+                state.not_told(message, now + pause, error)
             else:
                 state.told(message, now)
 
