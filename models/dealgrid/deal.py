@@ -34,6 +34,8 @@ from dealgrid.inputs import (
     read_inputs,
 )
 from dealgrid.inputs.dated import NOTHING
+from dealgrid.inputs.scenarios import LAYERS as LAYERS
+from dealgrid.inputs.study import Study
 from dealgrid.pins import fix, place_of, refuse_places
 from dealgrid.problems import InputError, Problem, gathered
 from dealgrid.story import Story
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
 
 GROUP = "dealgrid.deals"  # the entry-point group in which a package offers its deal
 COMING = "coming_"  # coming_x: the dated amounts of parameter x that fall after the valuation date
-LAYERS = "+"  # between scenarios that are laid over each other, the later one on top
 CHECK = "check_"  # a row whose name begins so must be zero
 # The parameters the machine itself asks for: every deal has them.
 FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR = "first_year", "last_year", "periods_per_year"
@@ -95,7 +96,7 @@ class Explanation:
 
 
 class Deal:
-    """A deal: its book of rows, its parameters, scenarios and actual figures."""
+    """A deal: its book of rows, its parameters, scenarios, studies and actual figures."""
 
     def __init__(self, package: ModuleType, root: Path) -> None:
         self.name: str = package.__name__
@@ -111,6 +112,7 @@ class Deal:
         order = {name: place for place, name in enumerate(self.story.scenarios)}
         names = sorted(inputs.scenarios, key=lambda name: (order.get(name, len(order)), name))
         self.scenarios: dict[str, Scenario] = {name: inputs.scenarios[name] for name in names}
+        self.studies: dict[str, Study] = inputs.studies
         self.actuals: list[Pin] = inputs.actuals
 
     @classmethod
@@ -157,6 +159,27 @@ class Deal:
         given, calendar, all_pins = self._prepare(scenario, set, pins)
         futures = next((len(value) for value in given.values() if isinstance(value, np.ndarray)), 1)
         return run(self.book, calendar, self.arrays(given, calendar), self.fixed(all_pins, calendar), futures)
+
+    def cases(self, points: Iterable[tuple[str, Mapping[str, object]]]) -> list[Case]:
+        """A case for each scenario with its settings, all computed in one call of the engine.
+
+        Cases on another calendar, or valued on another day and so with other actual figures, take another call.
+        """
+        prepared = [(scenario, dict(set), *self._prepare(scenario, set, ())) for scenario, set in points]
+        alike: dict[tuple[object, ...], list[int]] = {}
+        for place, (_, _, given, calendar, pins) in enumerate(prepared):
+            alike.setdefault((calendar, given[VALUATION_DATE], tuple(map(id, pins))), []).append(place)
+        found: dict[int, Case] = {}
+        for places in alike.values():
+            _, _, _, calendar, pins = prepared[places[0]]
+            arrays = [self.arrays(prepared[place][2], calendar) for place in places]
+            together = {name: _side_by_side([each[name] for each in arrays]) for name in arrays[0]}
+            values = run(self.book, calendar, together, self.fixed(pins, calendar), len(places))
+            for index, place in enumerate(places):
+                scenario, set, given, *_ = prepared[place]
+                own = {name: value[..., index] for name, value in values.items()}
+                found[place] = Case(self, scenario, set, calendar, given, pins, own)
+        return [found[place] for place in range(len(prepared))]
 
     def scenario(self, name: str) -> Scenario:
         """A scenario by name, or several laid over each other: `new_deal+plan_hsbc`; InputError with the nearest."""
@@ -507,6 +530,12 @@ def _calendar(given: Mapping[str, Setting]) -> Calendar:
             )
         )
     return Calendar(first, last, frequency)
+
+
+def _side_by_side(values: list[float | np.ndarray]) -> float | np.ndarray:
+    """One ingredient of many cases: one value where all agree, else one per case in the last dimension."""
+    first = values[0]
+    return first if all(np.array_equal(each, first) for each in values) else np.stack(values, axis=-1)
 
 
 def _after(value: Dated, day: float) -> Dated:

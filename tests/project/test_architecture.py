@@ -24,6 +24,7 @@ FLOORS = [
     ["deal"],
     ["pins"],
     ["inputs", "engine"],
+    ["workers"],
     ["problems", "dates", "story"],
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

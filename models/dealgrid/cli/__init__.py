@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from dealgrid.cli import figures, pages, reports, runs, schedules
+from dealgrid.cli import figures, pages, reports, runs, schedules, sweeps
 from dealgrid.cli.options import BAD_INPUT, INTERRUPTED, RUN_FAILED
 from dealgrid.problems import DealgridError, RunError
 
@@ -29,6 +29,7 @@ for command in (
     figures.check,
     reports.report,
     pages.lab,
+    sweeps.sweep,
 ):
     app.command()(command)
 app.add_typer(runs.app, name="runs")

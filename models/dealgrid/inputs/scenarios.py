@@ -20,6 +20,7 @@ from dealgrid.inputs.unread import Unread
 from dealgrid.inputs.values import format_value
 from dealgrid.inputs.yaml_text import Mapped, Scalar, edited, read_yaml, replaced, scalar_text, what_it_is
 
+LAYERS = "+"  # between scenarios that are laid over each other, the later one on top
 MODELINE = "# yaml-language-server: $schema=../schema/scenario.json\n"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -164,14 +164,16 @@ def show_table(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
     console().print(table)
 
 
-def progress(quiet: bool) -> Progress:
-    """A progress bar on standard error; silent where that is no terminal."""
+def progress(quiet: bool, time_left: bool = False) -> Progress:
+    """A progress bar on standard error, if asked with the time that is left; silent where that is no terminal."""
     out = console(to_error=True)
+    left = [TextColumn("left"), TimeRemainingColumn()] if time_left else []
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        *left,
         console=out,
         disable=quiet or not out.is_terminal,
         transient=True,

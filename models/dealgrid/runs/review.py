@@ -12,7 +12,7 @@ import numpy as np
 from dealgrid.deal import Deal
 from dealgrid.inputs import display_value
 from dealgrid.problems import InputError, Problem, RunError
-from dealgrid.runs import history, store
+from dealgrid.runs import history, store, sweep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,8 +180,11 @@ def _refuse(deal: Deal, run: store.Listed) -> None:
 def _made_again(deal: Deal, begun: store.Recipe, frame: pd.DataFrame) -> np.ndarray:
     """Every figure of a table of numbers, made again; nan, or an infinity, where there is no such figure now."""
     figures: dict[tuple[str, str, str], float] = {}
+    by_name = sweep.cases_of(deal, begun.study) if begun.kind == sweep.SWEEP else {}
     for scenario in dict.fromkeys(frame["scenario"].astype(str)):
-        case = deal.case(scenario, dict(begun.settings))
+        case = by_name.get(scenario) if begun.kind == sweep.SWEEP else deal.case(scenario, dict(begun.settings))
+        if case is None:  # a point that is not in the study any more
+            continue
         for name, row in deal.book.rows.items():
             if row.is_once:
                 figures[scenario, name, ""] = float(case.values[name])

@@ -297,10 +297,11 @@ def publish(draft: Draft, cases: Iterable[Case] = (), checks: Mapping[str, Seque
     return final
 
 
-def write_numbers(draft: Draft, cases: Sequence[Case]) -> None:
+def write_numbers(draft: Draft, cases: Sequence[Case], names: Sequence[str] = ()) -> None:
     """All rows of all cases as one long table: scenario, row, label, unit, shape, sheet, period, value.
 
-    `period` is empty (null) for `once` rows. Values are the case's own, bit for bit.
+    `period` is empty (null) for `once` rows. Values are the case's own, bit for bit. `names` stand in the column
+    `scenario` where several cases are of one.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -308,10 +309,10 @@ def write_numbers(draft: Draft, cases: Sequence[Case]) -> None:
     columns: dict[str, list[Any]] = {
         key: [] for key in ("scenario", "row", "label", "unit", "shape", "sheet", "period", "value")
     }
-    for case in cases:
+    for case, name in zip(cases, names or [case.scenario for case in cases], strict=True):
         for row in case.deal.book.rows.values():
             values = [float(case.values[row.name])] if row.is_once else case.values[row.name].tolist()
-            same = (case.scenario, row.name, row.label, row.unit, row.shape, row.sheet)
+            same = (name, row.name, row.label, row.unit, row.shape, row.sheet)
             for key, value in zip(columns, same, strict=False):
                 columns[key] += [value] * len(values)
             columns["period"] += [None] if row.is_once else case.calendar.periods
