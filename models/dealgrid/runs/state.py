@@ -28,6 +28,7 @@ TABLES = (
         id integer primary key, job integer not null, variable text not null, title text not null, body text not null,
         tries integer not null default 0, next_try text not null, told text, error text not null default '',
         unique (job, variable))""",
+    "create index if not exists job_status on job (status)",
     "create table if not exists beat (id integer primary key check (id = 1), at text not null)",
 )
 
@@ -115,11 +116,10 @@ class State:
 
     def jobs(self, schedule: str | None = None, status: str | None = None) -> list[Job]:
         """The jobs, the earliest due first."""
-        where = "where (? is null or schedule = ?) and (? is null or status = ?)"
-        return [
-            _job(row)
-            for row in self._rows(f"select * from job {where} order by due, id", schedule, schedule, status, status)
-        ]
+        given = {"schedule": schedule, "status": status}
+        asked = {column: value for column, value in given.items() if value is not None}
+        where = " and ".join(f"{column} = ?" for column in asked) or "true"
+        return [_job(row) for row in self._rows(f"select * from job where {where} order by due, id", *asked.values())]
 
     def job(self, number: int) -> Job | None:
         """A job by number."""
