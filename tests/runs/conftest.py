@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from dealgrid import Deal
+from dealgrid.inputs.schedules import Schedule, read_schedules
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMETERS = """\
@@ -17,6 +18,7 @@ rounds: int = 1
 share: float | None = None"""
 WORK = """\
 from dealgrid import Deal
+from dealgrid.inputs.schedules import Schedule, read_schedules
 case = Deal.load().case(scenario, set=settings)
 print(f"{case['microsoft_value']:.6f}")"""
 
@@ -44,3 +46,21 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def deal(place: Path) -> Deal:
     return Deal.load(root=place)
+
+
+def schedules_of(folder: Path, given: dict[str, dict[str, object]]) -> dict[str, Schedule]:
+    """Schedules read from a file, each with what it needs unless it is given."""
+    usual = {"title": "A report", "cron": "0 6 * * *", "time_zone": "UTC", "run": "report",
+             "scenarios": "[status_quo, new_deal]"}  # fmt: skip
+    lines = []
+    for name, each in given.items():
+        lines += [
+            f"{name}:",
+            *(
+                f"  {key}: " + (f'"{value}"' if key == "cron" else str(value))
+                for key, value in {**usual, **each}.items()
+            ),
+        ]
+    path = folder / "schedules.yaml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return read_schedules(path, ["status_quo", "new_deal"])

@@ -223,3 +223,18 @@ def test_an_unfinished_run_is_neither_verified_nor_compared(tmp_path: Path, deal
         review.verify(deal, left)
     with pytest.raises(InputError, match="the run is unfinished"):
         review.compared(done, left)
+
+
+def test_the_history_of_a_figure_is_told_in_words_and_as_a_table(tmp_path: Path, deal: Deal) -> None:
+    steps: dict[str, dict[str, str]] = {"nothing": {}, "terms": {"microsoft_stake": "30%"}}
+    frame = history.figure(history.opened(deal, "", "new_deal", steps), "microsoft_value", "new_deal")
+    assert frame["kinds"].tolist() == ["", "", "inputs"]
+    before, after = deal.case("new_deal"), deal.case("new_deal", {"microsoft_stake": "30%"})
+    assert frame["change"].tolist()[1:] == [0.0, after["microsoft_value"] - before["microsoft_value"]]
+    said = history.sentences(frame)
+    assert "when an input had changed" in said[1]
+    assert said[2] == "In 1 of 2 steps it stayed exactly where it was."
+    assert "microsoft_stake: 32.5% → 30% in new_deal" in history.table(frame, True)["Why"].iloc[-1]
+    nothing = history.figure(history.opened(deal, str(tmp_path), "new_deal", {}), "microsoft_value", "new_deal")
+    assert history.sentences(nothing) == ["No finished run has microsoft_value."]
+    assert history.table(nothing).empty

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from dealgrid.cli import excel, figures, futures, pages, reports, runs, sweeps, tables
+from dealgrid.cli import excel, figures, futures, pages, reports, runs, schedules, sweeps, tables
 from dealgrid.cli.options import BAD_INPUT, INTERRUPTED, RUN_FAILED
 from dealgrid.problems import DealgridError, RunError
 
@@ -41,6 +41,7 @@ for command in (
 app.command("import")(tables.import_workbook)
 app.add_typer(tables.params, name="params")
 app.add_typer(runs.app, name="runs")
+app.add_typer(schedules.app, name="schedule")
 
 
 @app.callback(invoke_without_command=True)

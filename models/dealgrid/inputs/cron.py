@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dealgrid.inputs.complaints import MisreadError, quoted
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # cron counts from Sunday, and takes 7 for it too
 FIELDS = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "weekday": (0, 7)}
 PIECE = re.compile(r"(?P<all>\*)(?:/(?P<every>\d+))?|(?P<low>\w+)(?:-(?P<high>\w+)(?:/(?P<step>\d+))?)?")
@@ -53,6 +54,8 @@ def read_cron(text: str) -> Cron:
     if not cron.is_every("day") and not cron.is_every("weekday"):
         raise MisreadError(f"{quoted(text)} narrows both day and weekday", "one of the two",
                            "cron would take either, other programs both: write `*` for one")  # fmt: skip
+    if all(day > LENGTHS[month - 1] for day in cron.day for month in cron.month):
+        raise MisreadError(f"{quoted(text)} is never due", "a day that its months have", "correct day or month")
     return cron
 
 

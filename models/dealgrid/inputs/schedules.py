@@ -111,7 +111,7 @@ def _check_what(
         if each not in scenarios:
             reader.wrong(f"{quoted(each)} is not a scenario", ", ".join(scenarios),
                          did_you_mean(each, scenarios, "choose one of these"), "scenarios")  # fmt: skip
-    if study and study not in studies:
+    if run == "sweep" and study and study not in studies:
         reader.wrong(f"{quoted(study)} is not a study", ", ".join(sorted(studies)) or "a file in params/studies",
                      did_you_mean(study, studies, "choose one of these"), "study")  # fmt: skip
 

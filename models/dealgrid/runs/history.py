@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dealgrid.deal import LAYERS, Deal
+from dealgrid.inputs import display_value, save_scenario
 from dealgrid.problems import InputError, Problem, RunError
 from dealgrid.runs import store
 
@@ -15,6 +19,13 @@ if TYPE_CHECKING:
 KEYS = ("scenario", "row", "period")
 SAME = 1e-12  # relative: what is nearer is the same figure
 NO_GAP = 1e-9  # a gap, which should be zero, is as good as zero below
+WORDS = {
+    "asked": "what was asked for",
+    "inputs": "an input",
+    "data": "a reported figure",
+    "code": "the code",
+    "environment": "a library",
+}
 FIRST = "the first of these runs"
 NOTHING = "nothing it is made from"
 
@@ -57,6 +68,79 @@ def figure(reports: Path, row: str, scenario: str, period: str | None = None, na
     frame.attrs |= {"label": getattr(first, "label", row), "unit": getattr(first, "unit", "")}
     frame.attrs["damaged"] = [run.run for run in runs if run not in whole and (run.folder / store.NUMBERS).is_file()]
     return frame
+
+
+def sentences(frame: pd.DataFrame) -> list[str]:
+    """What the history of a figure shows, in words: from where to where, and what moved it most."""
+    label, unit = frame.attrs["label"], frame.attrs["unit"]
+    told = [f"Not read, since their numbers are damaged: {', '.join(frame.attrs['damaged'])}."]
+    told = told if frame.attrs["damaged"] else []
+    if frame.empty:
+        return [f"No finished run has {label}.", *told]
+    values = [display_value(value, unit) for value in frame["value"]]
+    in_unit = f", in {unit}" if unit not in ("fraction", "multiple", "date", "flag") else ""
+    told.insert(0, f"{label} in {len(frame)} runs{in_unit}: {values[0]} in the first, {values[-1]} in the last.")
+    changes = frame["change"].fillna(0.0).to_numpy(dtype=float)
+    if not changes.any():
+        return [*told, "It has not moved."]
+    most = int(abs(changes).argmax())
+    kinds = [WORDS[kind] for kind in str(frame["kinds"].iloc[most]).split(", ") if kind] or ["nothing it is made from"]
+    told.append(
+        f"It moved most by {display_value(float(changes[most]), unit)}, when {' and '.join(kinds)} had changed."
+    )
+    same = int((changes == 0).sum()) - 1
+    told.append(f"In {same} of {len(frame) - 1} steps it stayed exactly where it was.")
+    return told
+
+
+def table(frame: pd.DataFrame, is_example: bool = False) -> pd.DataFrame:
+    """The history of a figure as a table to show: a line per run, by its time, or by its place in an example."""
+    import pandas as pd
+
+    unit = frame.attrs["unit"]
+    names = [f"Run {place}" for place in range(1, len(frame) + 1)] if is_example else frame["started"].tolist()
+    shown = pd.DataFrame(
+        {
+            frame.attrs["label"]: [display_value(value, unit) for value in frame["value"]],
+            "Change": [
+                "" if change != change else display_value(change, unit) for change in frame["change"].astype(float)
+            ],
+            "Why": frame["why"].tolist(),
+        },
+        index=pd.Index(names),
+    )
+    shown.attrs = {"title": f"{frame.attrs['label']} over the runs, {unit}", "caption": "", "unit": "text"}
+    return shown
+
+
+def opened(deal: Deal, reports: str, scenario: str, steps: Mapping[str, Mapping[str, str]]) -> Path:
+    """The reports folder of that name or, where none is named, a temporary one with an example of a history.
+
+    For the example the deal's parameter files are copied, and a run is made as they are and after each of `steps`:
+    `terms` are saved into the scenario's file, as somebody editing it would; `settings` are asked for on top.
+    """
+    if reports:
+        return Path(reports)
+    root = Path(tempfile.mkdtemp(prefix="history-"))
+    shutil.copytree(deal.root / "params", root / "params")
+    _make(root, scenario, {})
+    for kind, values in steps.items():
+        if kind == "terms":
+            copy = Deal.load(deal.name, root)
+            own = copy.scenarios[scenario]
+            path = root / "params" / "scenarios" / f"{scenario}.yaml"
+            save_scenario(path, own.title, own.why, {**own.set, **values}, copy.parameters)
+        _make(root, scenario, values if kind == "settings" else {})
+    return root / "reports"
+
+
+def _make(root: Path, scenario: str, settings: Mapping[str, str]) -> None:
+    deal = Deal.load(root=root)
+    case = deal.case(scenario, settings)
+    name = scenario.replace(LAYERS, "-with-")
+    with store.new_run(root / "reports", name, store.recipe(deal, "example", [scenario], settings)) as draft:
+        store.write_numbers(draft, [case])
+        store.publish(draft, [case])
 
 
 def moved_figures(before: store.Listed, after: store.Listed) -> pd.DataFrame:

@@ -79,8 +79,39 @@ def is_held(path: Path) -> bool:
     return False
 
 
+@contextlib.contextmanager
+def held_by_family(path: Path, patience: float = PATIENCE) -> Iterator[int]:
+    """Hold a lock together with the children that are given its descriptor: it lasts until the last of them ends.
+
+    HeldError if another family has it. The file stays. On Windows it ends with this process.
+    """
+    until = time.monotonic() + patience
+    with path.open("a+b") as file:
+        while not _take_for_family(file):
+            if time.monotonic() > until:
+                raise HeldError
+            time.sleep(PAUSE)
+        yield file.fileno()
+
+
+def is_held_by_family(path: Path) -> bool:
+    """Whether somebody holds such a lock now."""
+    try:
+        with path.open("r+b") as file:
+            return not _take_for_family(file)
+    except OSError:
+        return False
+
+
 if sys.platform == "win32":
     import msvcrt
+
+    def _take_for_family(file: IO[bytes]) -> bool:
+        try:
+            _take(file)
+        except HeldError:
+            return False
+        return True
 
     def _take(file: IO[bytes]) -> None:
         file.seek(0)
@@ -91,6 +122,13 @@ if sys.platform == "win32":
 
 else:
     import fcntl
+
+    def _take_for_family(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # flock, not lockf: the children inherit it
+        except BlockingIOError:
+            return False
+        return True
 
     def _take(file: IO[bytes]) -> None:
         try:
