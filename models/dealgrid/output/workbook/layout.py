@@ -207,7 +207,7 @@ class Layout:
         found: set[str] = set()
         for block in self.deal.book.blocks:
             for row in block.rows:
-                if rate_flow(self.deal, row.name) or found.intersection(row.ingredients):
+                if has_rate(self.deal, row.name) or found.intersection(row.ingredients):
                     found.add(row.name)
         return frozenset(found)
 

@@ -177,11 +177,6 @@ class Sheet:
         self._sheet.repeat_rows(line - repeated, line - 1)
         self._sheet.repeat_columns(0, UNIT_COLUMN)
 
-    def group(self, first: int, last: int) -> None:
-        """Lines that fold away together."""
-        for line in range(first, last + 1):
-            self._sheet.set_row(line, None, None, {"level": 1})
-
     def group_columns(self, first: int, last: int, widths: Sequence[float]) -> None:
         """Columns that fold away together."""
         for column, width in zip(range(first, last + 1), widths, strict=True):
