@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
 import numpy_financial
 import pyxirr
 
+from dealgrid.dates import Calendar
+from dealgrid.engine.book import collect
 from dealgrid.engine.irr import solve
+from dealgrid.engine.kernel import Totals, prepare
+from dealgrid.engine.words import irr
 
 PERIODS = 22
 FUTURES = 200_000
@@ -30,6 +35,24 @@ def flows(futures: int, mixed_share: float, seed: int = 1) -> np.ndarray:
     is_mixed, is_late = draw.random((2, futures)) < [[mixed_share], [0.5]]
     extra = np.where(is_late, PERIODS - 1, draw.integers(9, PERIODS - 1, futures))
     return np.where(is_mixed & (period == extra), -np.abs(flow), flow)
+
+
+def kernel(threads: int) -> Totals:
+    """Rates compiled, in a book of one row over the given column `flow`."""
+    book = collect([_sheet()], ["periods_per_year"], ["flow"])
+    given = {"periods_per_year": 1.0}
+    return prepare(book, Calendar(2025, 2025 + PERIODS - 1), given, ["rate"], ["flow"], threads=threads, wait=True)
+
+
+def _sheet() -> ModuleType:
+    def rate(flow, periods_per_year):
+        """Rate of return. [fraction, once]"""
+        return irr(flow, periods_per_year)
+
+    sheet = ModuleType("rates")
+    rate.__module__ = sheet.__name__
+    sheet.rate = rate  # type: ignore[attr-defined]
+    return sheet
 
 
 def _per_second(work: Callable[[], object], futures: int) -> float:

@@ -9,7 +9,10 @@ from dealgrid.deal import Case, Explanation
 from dealgrid.problems import DealgridError, InputError, ModelError, Problem, RunError
 
 if TYPE_CHECKING:
+    from dealgrid.analysis.bargain import Bargaining
     from dealgrid.analysis.compare import Comparison
+    from dealgrid.analysis.futures import Futures
+    from dealgrid.analysis.solve import Solved
 
 __all__ = ["Case", "Deal", "DealgridError", "Explanation", "InputError", "ModelError", "Problem", "RunError"]
 
@@ -22,3 +25,21 @@ class Deal(_deal.Deal):
         from dealgrid.analysis.compare import compare
 
         return compare(self, a, b, **options)
+
+    def futures(self, scenario: str, count: int = 10_000, **options: Any) -> Futures:
+        """A scenario in many futures, its uncertain parameters drawn: see `dealgrid.analysis.futures.futures`."""
+        from dealgrid.analysis.futures import futures
+
+        return futures(self, scenario, count, **options)
+
+    def solve(self, parameter: str, row: str, equals: float, **options: Any) -> Solved:
+        """Which values of a parameter bring a row to a figure: see `dealgrid.analysis.solve.solve`."""
+        from dealgrid.analysis.solve import solve
+
+        return solve(self, parameter, row, equals, **options)
+
+    def bargain(self, study: str, **options: Any) -> Bargaining:
+        """The map of a negotiation, from a study of that kind: see `dealgrid.analysis.bargain.bargain`."""
+        from dealgrid.analysis.bargain import bargain
+
+        return bargain(self, study, **options)

@@ -7,7 +7,7 @@ import datetime as dt
 import functools
 import importlib
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 from dealgrid.dates import Calendar, serial
 from dealgrid.engine.book import Book, collect, read_sheets
 from dealgrid.engine.irr import Certificate, certificate
+from dealgrid.engine.kernel import Totals, prepare
 from dealgrid.engine.row import OPENING, PRIOR, Row
 from dealgrid.engine.run import Fixed, run
 from dealgrid.engine.trace import Name, calls_in
@@ -34,6 +35,8 @@ from dealgrid.inputs import (
     read_inputs,
 )
 from dealgrid.inputs.dated import NOTHING
+from dealgrid.inputs.scenarios import LAYERS as LAYERS
+from dealgrid.inputs.study import Study
 from dealgrid.pins import fix, place_of, refuse_places
 from dealgrid.problems import InputError, Problem, gathered
 from dealgrid.story import Story
@@ -43,7 +46,6 @@ if TYPE_CHECKING:
 
 GROUP = "dealgrid.deals"  # the entry-point group in which a package offers its deal
 COMING = "coming_"  # coming_x: the dated amounts of parameter x that fall after the valuation date
-LAYERS = "+"  # between scenarios that are laid over each other, the later one on top
 CHECK = "check_"  # a row whose name begins so must be zero
 # The parameters the machine itself asks for: every deal has them.
 FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR = "first_year", "last_year", "periods_per_year"
@@ -95,7 +97,7 @@ class Explanation:
 
 
 class Deal:
-    """A deal: its book of rows, its parameters, scenarios and actual figures."""
+    """A deal: its book of rows, its parameters, scenarios, studies and actual figures."""
 
     def __init__(self, package: ModuleType, root: Path) -> None:
         self.name: str = package.__name__
@@ -105,12 +107,14 @@ class Deal:
         self.units: dict[str, str] = {name: row.unit for name, row in rows.items()}
         inputs = read_inputs(root / "params", self.units)
         self.parameters: dict[str, Parameter] = inputs.parameters
+        self._refuse_missing_files(rows.values())
         self._refuse_missing()
         self.book: Book = collect(package.SHEETS, *self._names())
         self._refuse_unused()
         order = {name: place for place, name in enumerate(self.story.scenarios)}
         names = sorted(inputs.scenarios, key=lambda name: (order.get(name, len(order)), name))
         self.scenarios: dict[str, Scenario] = {name: inputs.scenarios[name] for name in names}
+        self.studies: dict[str, Study] = inputs.studies
         self.actuals: list[Pin] = inputs.actuals
 
     @classmethod
@@ -158,6 +162,27 @@ class Deal:
         futures = next((len(value) for value in given.values() if isinstance(value, np.ndarray)), 1)
         return run(self.book, calendar, self.arrays(given, calendar), self.fixed(all_pins, calendar), futures)
 
+    def cases(self, points: Iterable[tuple[str, Mapping[str, object]]]) -> list[Case]:
+        """A case for each scenario with its settings, all computed in one call of the engine.
+
+        Cases on another calendar, or valued on another day and so with other actual figures, take another call.
+        """
+        prepared = [(scenario, dict(set), *self._prepare(scenario, set, ())) for scenario, set in points]
+        alike: dict[tuple[object, ...], list[int]] = {}
+        for place, (_, _, given, calendar, pins) in enumerate(prepared):
+            alike.setdefault((calendar, given[VALUATION_DATE], tuple(map(id, pins))), []).append(place)
+        found: dict[int, Case] = {}
+        for places in alike.values():
+            _, _, _, calendar, pins = prepared[places[0]]
+            arrays = [self.arrays(prepared[place][2], calendar) for place in places]
+            together = {name: _side_by_side([each[name] for each in arrays]) for name in arrays[0]}
+            values = run(self.book, calendar, together, self.fixed(pins, calendar), len(places))
+            for index, place in enumerate(places):
+                scenario, set, given, *_ = prepared[place]
+                own = {name: value[..., index] for name, value in values.items()}
+                found[place] = Case(self, scenario, set, calendar, given, pins, own)
+        return [found[place] for place in range(len(prepared))]
+
     def scenario(self, name: str) -> Scenario:
         """A scenario by name, or several laid over each other: `new_deal+plan_hsbc`; InputError with the nearest."""
         parts = [part.strip() for part in name.split(LAYERS)]
@@ -186,6 +211,11 @@ class Deal:
             raise InputError(Problem("row", f"{name!r} is not a row", "a row of a sheet", _near(name, self.book.rows)))
         return self.book.rows[name]
 
+    def is_earlier(self, name: str) -> bool:
+        """Whether a name is `prior_x` of a row x that has a value per period."""
+        row = self.book.rows.get(name.removeprefix(PRIOR))
+        return name.startswith(PRIOR) and row is not None and not row.is_once
+
     def sheet(self, name: str) -> list[Row]:
         """The rows of a sheet, in their author's order; InputError with the nearest one."""
         sheets = self.book.sheets
@@ -194,6 +224,30 @@ class Deal:
                 Problem("sheet", f"{name!r} is not a sheet", "one of " + ", ".join(sheets), _near(name, sheets))
             )
         return sheets[name]
+
+    def _refuse_missing_files(self, rows: Iterable[Row]) -> None:
+        """A sheet without a parameter file whose own rows ask for parameters that are nowhere: the file is lost."""
+        base = self.root / "params" / "base"
+        known = {*self.units, *self.parameters, *CALENDAR_UNITS}
+        asked: dict[str, dict[str, None]] = {}
+        for row in rows:
+            plain = (name.removeprefix(PRIOR).removeprefix(COMING) for name in row.ingredients)
+            asked.setdefault(row.sheet, {}).update(dict.fromkeys(name for name in plain if name not in known))
+        lost: dict[str, list[str]] = {}
+        for sheet, names in asked.items():
+            new = [name for name in names if not any(name in others for others in lost.values())]
+            if new and not (base / f"{sheet}.yaml").exists():
+                lost[sheet] = new
+        if lost:
+            raise InputError(
+                Problem(
+                    str(base / f"{sheet}.yaml"),
+                    "the file is missing",
+                    f"the parameters of the sheet {sheet}, such as {', '.join(names)}",
+                    "restore the file, as with `git restore params/base`",
+                )
+                for sheet, names in lost.items()
+            )
 
     def _refuse_missing(self) -> None:
         missing = [name for name in STRUCTURAL if name not in self.parameters]
@@ -337,6 +391,25 @@ class Case:
             }
         ).T
 
+    def totals(
+        self,
+        rows: Sequence[str],
+        varying: Iterable[str],
+        *,
+        threads: int | None = None,
+        wait: bool | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> Totals:
+        """Rows of this case made ready for many futures, block by block, that differ in the parameters `varying`.
+
+        Call the result with a block: an array of one value per future for each of those parameters (also one per
+        period, first, for one by date, and its `coming_…`), and how many futures. The options are those of
+        `engine.kernel.prepare`. InputError with all problems.
+        """
+        given = self.deal.arrays(self.given, self.calendar)
+        fixed = self.deal.fixed(self.pins, self.calendar)
+        return prepare(self.deal.book, self.calendar, given, rows, varying, fixed, threads=threads, wait=wait, say=say)
+
     @property
     def own_pins(self) -> list[Pin]:
         """Pins of this case alone, without the actual figures."""
@@ -376,10 +449,11 @@ class Case:
         `period` is needed for a row over periods (the last one if left out); `depth` is how many formulas
         deep the tree goes. A figure that stands in the tree already is not unfolded again.
         """
-        if name not in self.deal.parameters and not self._is_column(name):
+        is_column = self._is_column(name) or self.deal.is_earlier(name)
+        if name not in self.deal.parameters and not is_column:
             self.deal.row(name)  # or says that there is none, and the nearest
         place = len(self.calendar) - 1 if period is None else place_of(period, self.calendar)
-        return self._explain(name, place if self._is_column(name) else None, depth, set())
+        return self._explain(name, place if is_column else None, depth, set())
 
     def certificate(self, name: str) -> Certificate | None:
         """What is behind a rate of return per period: how many there are, which one and why; None for other rows."""
@@ -444,7 +518,7 @@ class Case:
 
     def _is_column(self, name: str) -> bool:
         book = self.deal.book
-        return name in book.columns or (name in book.rows and not book.rows[name].is_once)
+        return name in book.columns or name in CALENDAR_UNITS or (name in book.rows and not book.rows[name].is_once)
 
     @functools.cached_property
     def _columns(self) -> dict[str, np.ndarray]:
@@ -509,6 +583,12 @@ def _calendar(given: Mapping[str, Setting]) -> Calendar:
     return Calendar(first, last, frequency)
 
 
+def _side_by_side(values: list[float | np.ndarray]) -> float | np.ndarray:
+    """One ingredient of many cases: one value where all agree, else one per case in the last dimension."""
+    first = values[0]
+    return first if all(np.array_equal(each, first) for each in values) else np.stack(values, axis=-1)
+
+
 def _after(value: Dated, day: float) -> Dated:
     """The dated amounts that fall after a day."""
     return Dated(
@@ -538,7 +618,7 @@ def _find_root(package: ModuleType) -> Path:
 def _near(name: str, known: Collection[str]) -> str:
     import difflib
 
-    near = difflib.get_close_matches(name, known, 1)
+    near = difflib.get_close_matches(name.lower(), known, 1)
     return f"did you mean `{near[0]}`?" if near else "`dealgrid show SCENARIO --format csv` lists every row"
 
 

@@ -93,9 +93,11 @@ def test_the_checks_can_fail(deal: Deal) -> None:
 
 
 def test_an_exit_outside_the_model_is_no_answer(deal: Deal) -> None:
-    assert "check_exit" in deal.case("new_deal", set={"exit_date": "2045-06-30"}).checks.failed
     past = {"exit_date": "2026-06-30", "valuation_date": "2026-12-31"}
-    assert "check_exit" in deal.case("new_deal", set=past).checks.failed
+    for settings in ({"exit_date": "2045-06-30"}, past):
+        case = deal.case("new_deal", set=settings)
+        assert case.checks.failed == ("check_exit", "check_all")
+        assert case["check_exit"] == 1
 
 
 def test_moving_the_exit_over_new_year_does_not_move_its_price(deal: Deal) -> None:
@@ -222,3 +224,12 @@ def test_the_revenue_share_alone_neither_makes_nor_destroys_cash(deal: Deal) -> 
     paid = high["revenue_share_paid"] - low["revenue_share_paid"]
     lacking = low["free_cash_flow"] - high["free_cash_flow"]
     np.testing.assert_allclose(paid[7:], lacking[7:], rtol=1e-12, atol=1e-12)  # after the years with actual figures
+
+
+def test_the_master_check_notices_each_check_alone(deal: Deal) -> None:
+    checks = [name for name in deal.book.rows if name.startswith("check_") and name != "check_all"]
+    assert len(checks) > 10
+    for name in checks:
+        for gap in (1.0, -1.0) if deal.row(name).unit == "US$ bn" else (1.0,):
+            case = deal.case("status_quo", pins={name: gap})
+            assert case.checks.failed == (name, "check_all"), name

@@ -433,3 +433,64 @@ def test_a_cap_that_counts_principal_is_not_raised_by_it_again(deal: Deal) -> No
         assert wrong.checks.failed == ("check_cap_reading", "check_all")
     for settings in ({}, {"microsoft_cap": "no limit"}, {"microsoft_cap": 120, "cap_on_profit_most": 120}):
         assert deal.case("status_quo", set={"cap_includes_principal": False, **settings}).checks.passed
+
+
+@pytest.mark.parametrize(
+    ("value", "flow", "rate"),
+    [
+        ("revenue_share_value", "revenue_share_paid", 0.09),
+        ("reverse_share_value", "reverse_share_received", 0.09),
+        ("azure_compute_value", "azure_compute_profit", 0.09),
+        ("own_research_value", "own_research_cost", 0.09),
+        ("azure_openai_value", "azure_openai_profit", 0.10),
+        ("copilot_value", "copilot_profit", 0.10),
+        ("new_investors_money_value", "new_investors_money", 0.18),
+    ],
+)
+def test_a_stream_is_worth_its_later_cash_from_the_middle_of_each_year(
+    deal: Deal, value: str, flow: str, rate: float
+) -> None:
+    case = deal.case("new_deal")
+    year_end = 184 / 365  # 31 December 2025, in years from 30 June
+    by_hand = case[flow][6] * 184 / 365 / (1 + rate) ** (year_end / 2)
+    for year in range(2026, 2041):
+        days = 366 if year % 4 == 0 else 365
+        by_hand += case[flow][year - 2019] / (1 + rate) ** (year_end + days / 2 / 365)
+        year_end += days / 365
+    assert by_hand > 0
+    assert case[value] == pytest.approx(by_hand, rel=NUMPY)
+
+
+def test_money_yet_to_put_in_is_discounted_whole(deal: Deal) -> None:
+    # 0.1 on the last day of 2025 lies after the valuation date whole, though half of 2025 lies before it
+    case = deal.case("status_quo", set={"microsoft_cash_in": {"2025-12-31": 0.1}, "microsoft_credits": 0})
+    assert case["outlay_value"] == pytest.approx(0.1 / 1.09 ** (92 / 365), rel=NUMPY)
+    money = {"committed_funding": {"2025-12-31": 10}, "conditional_funding": 0, "raising_limit_capped": 0}
+    assert deal.case("status_quo", set=money)["notes_to_come_value"] == pytest.approx(
+        10 / 1.09 ** (92 / 365), rel=NUMPY
+    )
+
+
+def test_exit_proceeds_and_notes_are_discounted_from_their_days(deal: Deal) -> None:
+    pins = {"operating_distribution": 0.0}
+    case = deal.case("status_quo", pins=pins)
+    years = 3836 / 365  # 30 June 2025 to 31 December 2035
+    assert case["notes_exit_value"] == pytest.approx(case["notes_repaid"].sum() / 1.09**years, rel=NUMPY)
+    for holder in ("nonprofit", "employees"):
+        received = case[f"{holder}_distribution"].sum()
+        assert case[f"{holder}_value"] == pytest.approx(received / 1.18**years, rel=NUMPY)
+    assert case["microsoft_capped_value"] == pytest.approx(92 / 1.18**years, rel=NUMPY)
+    converted = deal.case("new_deal", pins=pins)
+    for value, flow in (
+        ("microsoft_equity_value", "microsoft_equity_distribution"),
+        ("new_investors_distribution_value", "new_investors_equity_distribution"),
+    ):
+        assert converted[value] == pytest.approx(converted[flow].sum() / 1.18**years, rel=NUMPY)
+
+
+def test_a_refund_to_come_is_discounted_from_its_day_and_a_past_one_is_worth_nothing(deal: Deal) -> None:
+    case = deal.case("blocked")
+    assert case["refund_value"] == pytest.approx(5.85 * 1.09**2 / 1.09 ** (459 / 365), rel=NUMPY)  # 2 October 2026
+    later = deal.case("blocked", set={"valuation_date": "2026-12-31"})
+    assert later["refund_paid"].sum() > 0
+    assert later["refund_value"] == 0

@@ -10,6 +10,7 @@ import pyxirr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from dealgrid.engine import irr as irr_module
 from dealgrid.engine.irr import (
     NEVER_PAID_IN,
     NEVER_REPAID,
@@ -349,3 +350,15 @@ def test_empty_periods_before_and_after_leave_the_roots(listed, before, after):
     one, other = certificate(flow(*listed)), certificate(np.r_[np.zeros(before), flow(*listed), np.zeros(after)])
     assert (one.state, one.crossings) == (other.state, other.crossings)
     assert all(same_rate(one.roots, other.roots, 1e-9))
+
+
+def test_the_rate_and_its_state_are_solved_for_once_in_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow, asked = np.array([-100.0, 110.0]), []
+    solve = irr_module.solve
+    monkeypatch.setattr(irr_module, "solve", lambda flow: asked.append(1) or solve(flow))
+    with irr_module.remembered():
+        assert irr_module.irr(flow) == pytest.approx(0.1)
+        assert irr_module.irr_state(flow) == irr_module.ONE_RATE
+    assert len(asked) == 1
+    flow[1] = 121.0  # outside a run an array may change between two questions
+    assert irr_module.irr(flow) == pytest.approx(0.21)

@@ -4,7 +4,6 @@ import ast
 import inspect
 import math
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import formualizer
 import ironcalc
@@ -71,7 +70,8 @@ def spelled(formula: str, target: str) -> str:
 
 
 def by_python(text: str, values: dict[str, float]) -> float:
-    return eval(text, {"math": math, "inf": math.inf, **values})
+    spoken = {"power": math.pow, "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "smaller": min, "larger": max}
+    return eval(text, {**spoken, "inf": math.inf, **values})
 
 
 def by_formualizer(formula: str, cells: list[list[float]]) -> float:
@@ -160,9 +160,9 @@ def test_any_formula_read_back_from_its_kernel_spelling_is_the_row_bit_for_bit(
 ) -> None:
     values = {name: np.array([data.draw(AMOUNTS)]) for name in NAMES}
     reread = {
-        "math": SimpleNamespace(pow=np.power, exp=np.exp, log=np.log, sqrt=np.sqrt),
-        "min": np.minimum,
-        "max": np.maximum,
+        **{name: getattr(np, name) for name in ("power", "exp", "log", "sqrt")},
+        "smaller": np.minimum,
+        "larger": np.maximum,
         "inf": np.inf,
     }
     with np.errstate(all="ignore"):

@@ -71,3 +71,17 @@ def test_words_keep_futures_apart_also_where_each_has_dates_of_its_own() -> None
     np.testing.assert_array_equal(payback(cumulative, dates[:, :1]), [2.0, np.inf])
     np.testing.assert_array_equal(when((cumulative > 0) + 0.0, dates), [2.0, 10.0])
     np.testing.assert_array_equal(when((cumulative > 0)[:, :1] + 0.0, dates), [2.0, 20.0])  # one flag row for all
+
+
+def test_amounts_below_one_count_like_all_others() -> None:
+    half, nothing = np.array([0.5, 0.0]), np.zeros(2)
+    assert moic(half, np.array([0.0, 1.0])) == 2
+    assert moic(nothing, half) == np.inf
+    assert moic(half, nothing) == 0
+    assert moic(nothing, nothing) == 0
+    dates = np.array([10.0, 20.0])
+    assert payback(np.array([-0.5, 0.0]), dates) == 20
+    assert payback(np.array([0.5, 0.5]), dates) == 10
+    assert payback(np.array([0.5, -0.5]), dates) == np.inf
+    assert when(np.array([0.0, 1.0]), dates) == 20
+    assert when(half, dates) == 10

@@ -79,6 +79,15 @@ def test_an_editor_underlines_a_setting_that_cannot_be(schemas, line):
     assert underlined(schemas["scenario"], f"title: T\nwhy: W\nset:\n  {line}\n") != []
 
 
+@pytest.mark.parametrize("line", ["grid: {stak: [30%]}", "grid: {stake: 30%}", "notbook: small", "kind: sweeep"])
+def test_an_editor_underlines_a_study_that_cannot_be(schemas, line):
+    text = "kind: sweep\ntitle: T\nwhy: W\nscenario: new_deal\nnotebook: small\ngrid: {stake: [30%]}\n"
+    assert underlined(schemas["study"], text) == []
+    key = line.partition(":")[0]
+    changed = "".join(each for each in text.splitlines(True) if not each.startswith(key + ":")) + line + "\n"
+    assert underlined(schemas["study"], changed) != []
+
+
 def test_names_and_units_are_completed_with_what_they_mean(schemas, parameters):
     settings = schemas["scenario"]["properties"]["set"]["properties"]
     assert list(settings) == list(parameters)
@@ -103,7 +112,7 @@ def test_the_published_schemas_are_those_of_the_parameters():
 
 def test_an_editor_underlines_nothing_in_the_files_of_the_deal():
     root = Path(__file__).parents[2] / "params"
-    for folder, name in (("base", "parameters"), ("scenarios", "scenario")):
+    for folder, name in (("base", "parameters"), ("scenarios", "scenario"), ("studies", "study")):
         schema = json.loads((root / f"schema/{name}.json").read_text(encoding="utf-8"))
         for path in (root / folder).glob("*.yaml"):
             assert underlined(schema, path.read_text(encoding="utf-8")) == [], path

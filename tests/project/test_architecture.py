@@ -19,11 +19,13 @@ FILES = sorted(MODELS.rglob("*.py"))
 FLOORS = [
     ["cli"],
     [""],  # dealgrid/__init__.py, the front door
-    ["runs", "explore"],
-    ["output", "analysis"],
+    ["runs", "explore", "exchange"],  # exchange writes what output knows how to write, to compare what comes back
+    ["output"],
+    ["analysis"],
     ["deal"],
     ["pins"],
     ["inputs", "engine"],
+    ["workers"],
     ["problems", "dates", "story"],
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

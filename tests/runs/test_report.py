@@ -133,7 +133,12 @@ def test_a_report_whose_checks_fail_is_written_and_says_so(
 ) -> None:
     real = deal.case
     monkeypatch.setattr(deal, "case", lambda name, set: real(name, set, {"check_cash": "1"}))
-    monkeypatch.setattr("dealgrid.runs.notebooks.execute", lambda *_: nbformat.v4.new_notebook())
+
+    def execute(notebook: Path, parameters: object, output: Path) -> nbformat.NotebookNode:
+        nbformat.write(nbformat.v4.new_notebook(), output)
+        return nbformat.read(output, as_version=4)
+
+    monkeypatch.setattr("dealgrid.runs.notebooks.execute", execute)
     made = report.write_report(deal, [], {}, tmp_path)
     assert not made.checks_passed
     assert any("NOT ZERO in new_deal: check_cash" in line for line in report.summary(made))
@@ -175,7 +180,7 @@ def test_an_interrupted_report_leaves_only_its_unfinished_folder(place: Path, tm
         [sys.executable, "-c", PROGRAM, str(root), str(reports)], stderr=subprocess.PIPE, text=True
     )
     until = time.monotonic() + 120
-    while not list(reports.glob("*/.*.unfinished/start_here.ipynb")) and time.monotonic() < until:
+    while not list(reports.glob("*/.*.unfinished/unfinished-start_here.ipynb")) and time.monotonic() < until:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) != 0

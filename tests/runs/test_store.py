@@ -1,5 +1,7 @@
 """A run is published whole or not at all, and says truly what it was made from."""
 
+import dataclasses
+import datetime as dt
 import hashlib
 import json
 import multiprocessing
@@ -9,7 +11,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,9 @@ def test_the_manifest_holds_the_hash_of_every_input(
     tmp_path: Path, made_from: store.Recipe, deal: Deal, place: Path
 ) -> None:
     said = manifest(make(tmp_path, made_from, deal))
-    expected = {path.relative_to(place).as_posix() for path in (place / "params").rglob("*.yaml")}
+    folders = [place / "params" / "base", place / "params" / "scenarios"]
+    expected = {path.relative_to(place).as_posix() for folder in folders for path in folder.glob("*.yaml")}
+    expected |= {"params/actuals.yaml"}  # but neither studies nor schedules: they move no figure of a report
     assert set(said["inputs"]) == expected
     for name, digest in said["inputs"].items():
         assert digest == hashlib.sha256((place / name).read_bytes()).hexdigest()
@@ -128,28 +132,242 @@ def test_a_changed_repository_is_said_to_be_changed(tmp_path: Path) -> None:
     assert len(code["commit"]) == 40
 
 
-STEPS = ["_begin", "write", "write_numbers", "_seal", "_manifest", "rename", "_flush_folder", "_point"]
+FILES = {"page.html": "<p>page</p>", "points/0001.txt": "1", "numbers.csv": "a,b\n1,2\n"}
+STEPS = [
+    "locked", "claimed", "written manifest.json", "named manifest.json", "recipe written",
+    *(f"{what} {Path(file).name}" for file in FILES for what in ("written", "named")),
+    "sealed", "written manifest.json", "named manifest.json", "manifest sealed", "moved", "pointed",
+]  # fmt: skip
+RESUMED = STEPS[2:4] + STEPS[7:]  # after a run that had come to the second file
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_run_stopped_at_any_step_is_published_whole_or_not_at_all(
-    step: str, tmp_path: Path, made_from: store.Recipe, deal: Deal, monkeypatch: pytest.MonkeyPatch
+def write_files(draft: store.Draft) -> Path:
+    for file, content in FILES.items():
+        if not draft.has(file):
+            draft.write(file, content)
+    return store.publish(draft, checks={"new_deal": []})
+
+
+def begin(reports: Path, made_from: store.Recipe) -> None:
+    with store.new_run(reports, NAME, made_from) as draft:
+        write_files(draft)
+
+
+def take_up(reports: Path, run: str, made_from: store.Recipe) -> None:
+    with store.resume(reports, run, made_from) as draft:
+        write_files(draft)
+
+
+def in_a_child(work: Callable[[], object], last: int) -> list[str]:
+    """Do it in a process that kills itself as soon as it has reached so many steps; the steps it reached."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        steps: list[str] = []
+
+        def stop(step: str) -> None:
+            steps.append(step)
+            os.write(write, step.encode() + b"\n")
+            if len(steps) == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        store.reached = stop
+        try:
+            work()
+        finally:
+            os._exit(0)
+    os.close(write)
+    os.waitpid(child, 0)
+    with os.fdopen(read) as told:
+        return told.read().splitlines()
+
+
+def assert_whole(run: Path) -> None:
+    said = manifest(run)
+    assert set(said["files"]) == set(FILES)
+    for file, content in FILES.items():
+        assert (run / file).read_text(encoding="utf-8") == content
+        assert said["files"][file]["sha256"] == hashlib.sha256(content.encode()).hexdigest()
+
+
+def complete(reports: Path, made_from: store.Recipe) -> None:
+    """Resume what is unfinished, and look that it is what an undisturbed run would have been."""
+    for run in published(reports):
+        assert_whole(run)
+    for listed in store.list_runs(reports):
+        if listed.status == "done":
+            continue
+        assert (listed.status, listed.is_running) == ("unfinished", False)
+        if not listed.manifest:  # killed before it could say what it is made from: nothing is in it yet
+            with pytest.raises(InputError, match="does not say what the run was made from"):
+                take_up(reports, listed.run, made_from)
+            store.delete(listed)
+            continue
+        kept = {path: path.stat().st_ino for path in (listed.folder / file for file in FILES) if path.exists()}
+        for path in kept:
+            assert path.read_text(encoding="utf-8") == FILES[path.relative_to(listed.folder).as_posix()]
+        take_up(reports, listed.run, made_from)
+        final = reports / listed.run
+        assert_whole(final)
+        assert {path.relative_to(listed.folder): inode for path, inode in kept.items()} == {
+            path.relative_to(listed.folder): (final / path.relative_to(listed.folder)).stat().st_ino for path in kept
+        }  # the finished files are the same files, not copies made again
+    if not published(reports):
+        begin(reports, made_from)
+    hidden = [path.name for path in (reports / NAME).iterdir() if path.name.startswith(".")]
+    assert [name for name in hidden if not name.endswith(".lock") and "latest" not in name] == []
+    newest = max(path.name for path in published(reports))
+    store.keep(reports, NAME, 1)  # puts latest.txt right after a kill between the rename and it
+    assert (reports / NAME / "latest.txt").read_text(encoding="utf-8") == newest + "\n"
+    assert [path.name for path in (reports / NAME).iterdir()] in (["latest.txt", newest], [newest, "latest.txt"])
+
+
+@needs_fork
+@pytest.mark.parametrize("last", range(1, len(STEPS) + 1), ids=lambda last: f"{last}-{STEPS[last - 1]}")
+def test_a_run_killed_at_any_step_is_published_whole_or_not_at_all_and_can_be_completed(
+    last: int, tmp_path: Path, made_from: store.Recipe
 ) -> None:
-    def stop(*args: object) -> None:
-        raise KeyboardInterrupt
+    assert in_a_child(lambda: begin(tmp_path, made_from), last) == STEPS[:last]
+    assert len(published(tmp_path)) == (last > STEPS.index("manifest sealed") + 1)
+    complete(tmp_path, made_from)
 
-    owner: Any = {"write": store.Draft, "rename": Path}.get(step, store)
-    monkeypatch.setattr(owner, step, stop)
-    with pytest.raises(KeyboardInterrupt):
-        make(tmp_path, made_from, deal)
-    monkeypatch.undo()
-    for run in published(tmp_path):
-        assert set(manifest(run)["files"]) == {"page.html", "numbers.parquet"}
-        assert step in ("_flush_folder", "_point")  # the only steps after the rename
-    expected = [] if step == "_begin" else ["done"] if published(tmp_path) else ["unfinished"]
-    assert [each.status for each in store.list_runs(tmp_path)] == expected
-    make(tmp_path, made_from, deal)  # and what was left stands in nobody's way
-    assert store.list_runs(tmp_path)[-1].status == "done"
+
+@needs_fork
+@pytest.mark.parametrize("last", range(1, len(RESUMED) + 1), ids=lambda last: f"{last}-{RESUMED[last - 1]}")
+def test_a_resumed_run_killed_at_any_step_can_be_resumed_again(
+    last: int, tmp_path: Path, made_from: store.Recipe
+) -> None:
+    in_a_child(lambda: begin(tmp_path, made_from), 8)
+    (listed,) = store.list_runs(tmp_path)
+    assert in_a_child(lambda: take_up(tmp_path, listed.run, made_from), last) == RESUMED[:last]
+    complete(tmp_path, made_from)
+
+
+@needs_fork
+def test_a_deletion_killed_midway_leaves_no_run_half_there(tmp_path: Path, made_from: store.Recipe) -> None:
+    begin(tmp_path, made_from)
+    (listed,) = store.list_runs(tmp_path)
+    assert in_a_child(lambda: store.delete(listed), 1) == ["out of sight"]
+    assert store.list_runs(tmp_path) == []
+    store.keep(tmp_path, NAME, 1)
+    assert [path.name for path in (tmp_path / NAME).iterdir()] == []
+
+
+@needs_fork
+def test_a_run_that_is_being_written_is_seen_as_running_and_cannot_be_resumed(
+    tmp_path: Path, made_from: store.Recipe
+) -> None:
+    with store.new_run(tmp_path, NAME, made_from) as draft:
+        child = os.fork()
+        if not child:  # another process: locks are between processes
+            try:
+                (listed,) = store.list_runs(tmp_path)
+                try:
+                    take_up(tmp_path, draft.run, made_from)
+                except InputError as error:
+                    os._exit(0 if listed.is_running and "somebody is writing" in str(error) else 1)
+            finally:
+                os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        with pytest.raises(InputError, match="somebody is writing"):  # nor by another part of this one
+            take_up(tmp_path, draft.run, made_from)
+        write_files(draft)
+    assert [each.status for each in store.list_runs(tmp_path)] == ["done"]
+
+
+def test_a_run_begun_with_other_inputs_is_not_completed_with_these(tmp_path: Path, made_from: store.Recipe) -> None:
+    with pytest.raises(KeyboardInterrupt), store.new_run(tmp_path, NAME, made_from):
+        raise KeyboardInterrupt
+    (listed,) = store.list_runs(tmp_path)
+    changed = {"params/base/exit.yaml": "0" * 64}
+    other = dataclasses.replace(made_from, inputs={**made_from.inputs, **changed}, settings={})
+    with pytest.raises(InputError) as caught:
+        take_up(tmp_path, listed.run, other)
+    assert "params/base/exit.yaml changed" in str(caught.value)
+    assert "settings: microsoft_stake=30% → none" in str(caught.value)
+    take_up(tmp_path, listed.run, made_from)
+    with pytest.raises(InputError, match="the run is done"):
+        take_up(tmp_path, listed.run, made_from)
+
+
+def test_what_fails_halfway_through_a_file_leaves_no_file_of_that_name(tmp_path: Path, made_from: store.Recipe) -> None:
+    def fail(draft: store.Draft) -> None:
+        draft.write("whole.txt", "whole")
+        with draft.writing("half.txt") as path:
+            path.write_text("ha", encoding="utf-8")
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"), store.new_run(tmp_path, NAME, made_from) as draft:
+        fail(draft)
+    (listed,) = store.list_runs(tmp_path)
+    assert listed.status == "failed"
+    assert listed.note == "broken"
+    with store.resume(tmp_path, listed.run) as draft:
+        assert draft.finished == ["whole.txt"]
+        assert not draft.has("half.txt")
+
+
+def test_a_run_is_found_by_name_place_or_folder_and_a_wrong_one_gets_the_nearest(
+    tmp_path: Path, made_from: store.Recipe
+) -> None:
+    begin(tmp_path, made_from)
+    begin(tmp_path, made_from)
+    first, last = store.list_runs(tmp_path)
+    assert store.find_run(tmp_path, NAME).run == last.run
+    assert store.find_run(tmp_path, first.run).run == first.run
+    assert store.find_run(tmp_path, str(first.folder) + "/").run == first.run
+    with pytest.raises(InputError, match="did you mean `new_deal`"):
+        store.find_run(tmp_path, "new_dela")
+    (tmp_path / "letters").mkdir()
+    with pytest.raises(InputError, match="'letters' is not a run that is done"):
+        store.find_run(tmp_path, "letters")
+
+
+def test_foreign_and_damaged_folders_are_not_taken_for_runs(tmp_path: Path, made_from: store.Recipe) -> None:
+    begin(tmp_path, made_from)
+    for foreign in ("notes/today", f"{NAME}/copy of a run", f"{NAME}/20260101T000000Z-0123456"):
+        (tmp_path / foreign).mkdir(parents=True)
+    (tmp_path / NAME / "20260101T000000Z-01234567").mkdir()
+    damaged, good = store.list_runs(tmp_path)
+    assert (damaged.status, damaged.note) == ("failed", "its manifest.json is missing or damaged")
+    assert (good.status, good.is_good) == ("done", True)
+
+
+def make_at(reports: Path, made_from: store.Recipe, day: int, failed: Sequence[str] = ()) -> str:
+    """A run as if it had been made on a day of 2026."""
+    with store.new_run(reports, NAME, made_from) as draft:
+        draft.started = dt.datetime(2026, 1, day, tzinfo=dt.UTC)
+        hidden = reports / NAME / f".202601{day:02}T000000Z-{made_from.hash}.unfinished"
+        draft.folder = draft.folder.rename(hidden)
+        draft.place = hidden.name[1:].removesuffix(".unfinished")
+        draft.write("page.html", str(day))
+        store.publish(draft, checks={"new_deal": failed})
+    return draft.run
+
+
+def test_keep_deletes_the_older_runs_but_never_the_last_good_one(tmp_path: Path, made_from: store.Recipe) -> None:
+    good = [make_at(tmp_path, made_from, day) for day in (1, 2)]
+    bad = [make_at(tmp_path, made_from, day, ["check_cash"]) for day in (3, 4, 5)]
+    assert store.keep(tmp_path, NAME, 9) == []
+    assert store.keep(tmp_path, NAME, 2) == [good[0], bad[0]]
+    assert [run.run for run in store.list_runs(tmp_path)] == [good[1], *bad[1:]]
+    assert (tmp_path / NAME / "latest.txt").read_text(encoding="utf-8").strip() == bad[-1].split("/")[1]
+    newer = make_at(tmp_path, made_from, 6)
+    assert store.keep(tmp_path, NAME, 1) == [good[1], *bad[1:]]
+    assert [run.run for run in store.list_runs(tmp_path)] == [newer]
+
+
+def test_keep_tidies_what_failed_before_the_kept_runs_and_leaves_what_came_after(
+    tmp_path: Path, made_from: store.Recipe
+) -> None:
+    old = tmp_path / NAME / ".20251231T000000Z-01234567.unfinished"
+    (old / "points").mkdir(parents=True)
+    done = make_at(tmp_path, made_from, 1)
+    with pytest.raises(KeyboardInterrupt), store.new_run(tmp_path, NAME, made_from) as draft:
+        raise KeyboardInterrupt
+    assert store.keep(tmp_path, NAME, 1) == [f"{NAME}/20251231T000000Z-01234567"]
+    assert [run.run for run in store.list_runs(tmp_path)] == [done, draft.run]
 
 
 def test_a_run_that_fails_stays_unpublished_and_says_why_without_naming_this_machine(
@@ -232,20 +450,37 @@ def test_a_read_only_folder_is_a_clear_error(tmp_path: Path, made_from: store.Re
         pass
 
 
-def test_a_full_disk_is_a_clear_error(tmp_path: Path, made_from: store.Recipe, deal: Deal) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True, check=False
-    )
+@pytest.fixture
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A small disk, mounted as asked for."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", str(place)]
+    mounted = shutil.which("mount") and subprocess.run(mount, capture_output=True, check=False)
     if not mounted or mounted.returncode:
         pytest.skip("a small disk cannot be mounted here")
-    try:
-        with pytest.raises(RunError, match="No space left"), store.new_run(disk, NAME, made_from) as draft:
-            draft.write("large.bin", b"x" * 200_000)
-        assert published(disk) == []
-    finally:
-        subprocess.run(["umount", str(disk)], check=False)
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("disk", ["ro"], indirect=True)
+def test_a_read_only_disk_is_a_clear_error(disk: Path, made_from: store.Recipe) -> None:
+    with pytest.raises(RunError, match="Read-only file system"), store.new_run(disk, NAME, made_from):
+        pass
+
+
+@pytest.mark.parametrize("disk", ["size=64k"], indirect=True)
+def test_a_full_disk_is_a_clear_error(disk: Path, made_from: store.Recipe, deal: Deal) -> None:
+    with pytest.raises(RunError, match="No space left"), store.new_run(disk, NAME, made_from) as draft:
+        [draft.write(file, b"x" * size) for file, size in {"small.txt": 2, "large.bin": 200_000}.items()]
+    assert published(disk) == []
+    (listed,) = store.list_runs(disk)
+    assert (listed.status, "No space left" in listed.note) == ("failed", True)
+    with store.resume(disk, listed.run, made_from) as draft:  # with room again, it goes on from there
+        assert draft.finished == ["small.txt"]
+        draft.write("large.bin", b"x" * 2_000)
+        store.publish(draft)
+    assert [each.status for each in store.list_runs(disk)] == ["done"]
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "-x", "Ä"])

@@ -8,10 +8,12 @@ from __future__ import annotations
 import io
 import os
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
-from dealgrid.cli import excel, figures, pages, reports
+from dealgrid.cli import excel, figures, futures, pages, reports, runs, sweeps, tables
 from dealgrid.cli.options import BAD_INPUT, INTERRUPTED, RUN_FAILED
 from dealgrid.problems import DealgridError, RunError
 
@@ -27,11 +29,28 @@ for command in (
     figures.explain,
     figures.compare,
     figures.check,
+    futures.solve,
+    futures.futures,
+    futures.bargain,
     reports.report,
     excel.excel,
     pages.lab,
+    sweeps.sweep,
 ):
     app.command()(command)
+app.command("import")(tables.import_workbook)
+app.add_typer(tables.params, name="params")
+app.add_typer(runs.app, name="runs")
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    is_asked: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and end.")] = False,
+) -> None:
+    """Hold the option that belongs to no command."""
+    if is_asked:
+        print(f"dealgrid {metadata.version('dealgrid')}")
+        raise typer.Exit
 
 
 def main() -> None:

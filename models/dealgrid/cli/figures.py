@@ -12,20 +12,24 @@ import typer
 
 from dealgrid import Case, Deal
 from dealgrid.cli.options import CHECK_FAILED, Format, Pins, Sets, case_of, exit_on
+from dealgrid.deal import CALENDAR_UNITS
 from dealgrid.engine.row import Row
-from dealgrid.problems import InputError, Problem
+from dealgrid.problems import InputError, Problem, gathered
 
 
 def show(
-    scenario: Annotated[str, typer.Argument(help="A scenario, such as new_deal.")],
+    scenario: Annotated[str | None, typer.Argument(help="A scenario, such as new_deal.")] = None,
     sets: Sets = [],  # noqa: B006 - typer reads the default and never changes it
     pins: Pins = [],  # noqa: B006 - the same
     rows: Annotated[str | None, typer.Option(metavar="A,B", help="Only these rows.")] = None,
     sheet: Annotated[str | None, typer.Option(help="Only this sheet.")] = None,
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.table,
 ) -> None:
-    """Show a scenario: its rows over the years."""
+    """Show a scenario: its rows over the years. Without one, list the scenarios."""
     deal = Deal.load()
+    if scenario is None:
+        _list_scenarios(deal, format, is_asked_more=bool(sets or pins or rows or sheet))
+        return
     names = _names(rows)
     case = case_of(deal, scenario, sets, pins, names, sheet)
     chosen = _chosen(deal, names, sheet)
@@ -50,17 +54,28 @@ def explain(
     from dealgrid.output.terminal import show_explanation
 
     deal = Deal.load()
-    case = case_of(deal, scenario or deal.story.present, sets, pins, None if row in deal.parameters else [row], None)
+    case = case_of(
+        deal, scenario or deal.story.present, sets, pins, [row] if _is_to_be_a_row(deal, row) else None, None
+    )
     explanation = case.explain(row, period, depth)
     show_explanation(explanation, case.certificate(row), [] if explanation.is_pinned else case.rests_on(row))
     exit_on(case)
 
 
 def check() -> None:
-    """Check the parameter files, the rows and every scenario; say every problem."""
+    """Check the parameter files, the studies, the rows and every scenario; say every problem."""
+    from dealgrid.inputs.sweeps import Sweep
     from dealgrid.output.terminal import show_checks
+    from dealgrid.runs.sweep import check as check_sweep
 
     deal = Deal.load()
+    problems: list[Problem] = []
+    for study in deal.studies.values():
+        if isinstance(study, Sweep):
+            with gathered(problems):
+                check_sweep(deal, study)
+    if problems:
+        raise InputError(problems)
     cases = [deal.case(name) for name in deal.scenarios]
     grades = Counter(parameter.grade for parameter in deal.parameters.values())
     counted = ", ".join(f"{grades[grade]} {grade}" for grade in sorted(grades))
@@ -96,6 +111,28 @@ def compare(
         show_comparison(head, bridge, parts, found.parameters(), found.row.unit)
     exit_on(first)
     exit_on(second)
+
+
+def _list_scenarios(deal: Deal, format: Format, is_asked_more: bool) -> None:
+    from dealgrid.output.terminal import show_scenarios
+
+    titles = {name: scenario.title for name, scenario in deal.scenarios.items()}
+    if is_asked_more:
+        expected = "one of " + ", ".join(titles)
+        raise InputError(
+            Problem("show", "no scenario is named", expected, f"write `dealgrid show {next(iter(titles))} …`")
+        )
+    if format is Format.json:
+        print(json.dumps([{"scenario": name, "title": title} for name, title in titles.items()], ensure_ascii=False))
+    elif format is Format.csv:
+        csv.writer(sys.stdout, lineterminator="\n").writerows([("scenario", "title"), *titles.items()])
+    else:
+        show_scenarios(titles)
+
+
+def _is_to_be_a_row(deal: Deal, name: str) -> bool:
+    """Whether only a row can bear this name: it is neither a parameter nor a column of the calendar."""
+    return name not in deal.parameters and name not in CALENDAR_UNITS and not deal.is_earlier(name)
 
 
 def _names(rows: str | None) -> list[str] | None:

@@ -20,23 +20,36 @@ def report(
     output: Annotated[
         Path | None, typer.Option(help="The reports folder; without it `reports/` of the project.")
     ] = None,
+    name: Annotated[str | None, typer.Option(help="What the run is called; without it, by its scenarios.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Complete this unfinished run.")] = None,
+    keep: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Then delete older runs of the name: N stay.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Run the notebook and write HTML, PDF, workbook and numbers into the reports folder."""
-    from dealgrid.output.terminal import progress
+    from dealgrid.output.terminal import progress, tell
+    from dealgrid.runs import store
     from dealgrid.runs.report import summary, write_report
 
     deal = Deal.load()
     settings = parse_settings(sets, deal.parameters)
+    folder = output or deal.root / "reports"
     with progress(quiet) as bar:
         task = bar.add_task("report", total=None)
         written = write_report(
             deal,
             scenarios or [],
             settings,
-            output or deal.root / "reports",
+            folder,
             lambda step, done, of: bar.update(task, description=step, completed=done, total=of),
+            name or "",
+            resume or "",
         )
     print("\n".join(summary(written)))
+    if keep is not None:
+        gone = store.keep(folder, written.run.partition("/")[0], keep)
+        if gone:
+            tell(f"Deleted to keep {keep}: {', '.join(gone)}.")
     if not written.checks_passed:
         raise typer.Exit(CHECK_FAILED)

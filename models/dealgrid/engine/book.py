@@ -76,6 +76,27 @@ class Book:
         """Where run.py keeps the loops it compiles for stepwise blocks."""
         return {}
 
+    def only(self, names: Iterable[str]) -> Book:
+        """The book of these rows and of all they are made of, at any distance."""
+        kept: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop().removeprefix(PRIOR)
+            if name in self.rows and name not in kept:
+                kept.add(name)
+                waiting += self.rows[name].ingredients
+        return self.without(set(self.rows) - kept)
+
+    def without(self, names: Collection[str]) -> Book:
+        """The book without these rows; a loop through time must go as a whole, or stay."""
+        return Book(
+            {name: row for name, row in self.rows.items() if name not in names},
+            {name: expression for name, expression in self.expressions.items() if name not in names},
+            self.scalars,
+            self.columns,
+            tuple(block for block in self.blocks if block.rows[0].name not in names),
+        )
+
     def formula(self, name: str) -> str:
         """The formula of a row in words."""
         return in_words(self.expressions[name], "never" if self.rows[name].unit == "date" else "no limit")

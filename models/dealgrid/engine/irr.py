@@ -18,7 +18,9 @@ point below that touches zero: it is one (double) rate. Flows smaller than `RESI
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -45,8 +47,26 @@ VALUE_STEPS = 3  # Newton steps on the value itself, after those
 SETTLED = 1e-8  # a Newton step this small (relative) leaves an error of its square
 NEWTON_TURNS, MOST_TURNS = 30, 200  # after the first, every second turn halves the bracket, which cannot fail
 
+_memory = threading.local()
+
 FALLS, TOUCHES, RISES = -1, 0, 1
 CROSSINGS = {FALLS: "falls", TOUCHES: "touches", RISES: "rises"}
+
+
+class NotFiniteError(ValueError):
+    """A flow with an amount that is not finite; `period` and `future` count from 0."""
+
+    def __init__(self, amount: float, period: int, future: int) -> None:
+        self.amount = amount
+        self.period = period
+        self.future = future
+        super().__init__(amount, period, future)
+
+    def __str__(self) -> str:
+        return (
+            f"A rate of return needs finite amounts; the flow is {self.amount} in period {self.period} of "
+            f"future {self.future} (counted from 0). Look for a division by zero in the rows it is made of."
+        )
 
 
 class Rates(NamedTuple):
@@ -99,7 +119,7 @@ def irr(flow: np.ndarray) -> np.ndarray:
     >>> print(f"{irr(np.array([-100.0, 60.0, 60.0])):.6f}")
     0.130662
     """
-    return solve(flow).rate
+    return _once(flow).rate
 
 
 def irr_state(flow: np.ndarray) -> np.ndarray:
@@ -108,7 +128,7 @@ def irr_state(flow: np.ndarray) -> np.ndarray:
     >>> STATES[int(irr_state(np.array([-13.0, 0.0, 0.0])))]
     'never repaid'
     """
-    return solve(flow).state
+    return _once(flow).state
 
 
 def irr_roots(flow: np.ndarray) -> np.ndarray:
@@ -129,6 +149,25 @@ def annualised(rate: np.ndarray, periods_per_year: float) -> np.ndarray:
     0.0
     """
     return np.expm1(periods_per_year * np.log1p(rate))
+
+
+@contextmanager
+def remembered() -> Iterator[None]:
+    """While inside, no flow is solved twice: `irr` and `irr_state` of one array share the work. It must not change."""
+    _memory.found = {}
+    try:
+        yield
+    finally:
+        del _memory.found
+
+
+def _once(flow: np.ndarray) -> Rates:
+    found: dict[int, tuple[np.ndarray, Rates]] | None = getattr(_memory, "found", None)
+    if found is None:
+        return solve(flow)
+    if id(flow) not in found:
+        found[id(flow)] = flow, solve(flow)  # the flow is kept, so that its id stays its own
+    return found[id(flow)][1]
 
 
 def solve(flow: np.ndarray) -> Rates:
@@ -205,10 +244,7 @@ def _cleaned(flow: np.ndarray, start: int = 0) -> np.ndarray:
 
 def _refuse(flow: np.ndarray, start: int) -> None:
     period, future = np.argwhere(~np.isfinite(flow))[0]
-    raise ValueError(
-        f"A rate of return needs finite amounts; the flow is {flow[period, future]} in period {period} of "
-        f"future {start + future} (counted from 0). Look for a division by zero in the rows it is made of."
-    )
+    raise NotFiniteError(float(flow[period, future]), int(period), start + int(future))
 
 
 def _sign_changes(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

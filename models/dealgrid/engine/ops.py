@@ -110,7 +110,7 @@ OPERATIONS: dict[str, Operation] = {
             np.power,
             words="{0} ^ {1}",
             excel="({0}^{1})",
-            kernel="math.pow({0}, {1})",  # Python's ** makes complex numbers of negative ones
+            kernel="power({0}, {1})",  # Python's ** makes complex numbers of negative ones
             binds=6,
             takes=(ATOM, ATOM),
             refuses_flags=True,
@@ -125,8 +125,8 @@ OPERATIONS: dict[str, Operation] = {
             takes=(ATOM,),
             refuses_flags=True,
         ),
-        _choice("minimum", np.minimum, "the smaller of {0} and {1}", "MIN({0},{1})", "min({0}, {1})"),
-        _choice("maximum", np.maximum, "the larger of {0} and {1}", "MAX({0},{1})", "max({0}, {1})"),
+        _choice("minimum", np.minimum, "the smaller of {0} and {1}", "MIN({0},{1})", "smaller({0}, {1})"),
+        _choice("maximum", np.maximum, "the larger of {0} and {1}", "MAX({0},{1})", "larger({0}, {1})"),
         Operation(
             "absolute",
             np.absolute,
@@ -137,9 +137,9 @@ OPERATIONS: dict[str, Operation] = {
             takes=(ATOM,),
             keeps_flags=True,
         ),
-        _curve("exp", np.exp, "exp({0})", "EXP({0})", "math.exp({0})"),
-        _curve("log", np.log, "ln({0})", "LN({0})", "math.log({0})"),
-        _curve("sqrt", np.sqrt, "sqrt({0})", "SQRT({0})", "math.sqrt({0})"),
+        _curve("exp", np.exp, "exp({0})", "EXP({0})", "exp({0})"),
+        _curve("log", np.log, "ln({0})", "LN({0})", "log({0})"),
+        _curve("sqrt", np.sqrt, "sqrt({0})", "SQRT({0})", "sqrt({0})"),
         Operation(
             "where",
             np.where,

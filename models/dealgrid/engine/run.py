@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from dealgrid.dates import Calendar
 from dealgrid.engine.book import Block, Book
+from dealgrid.engine.irr import NotFiniteError, remembered
 from dealgrid.engine.row import OPENING, PRIOR, Row
 from dealgrid.engine.trace import Name, Number, calls_in, write
 from dealgrid.problems import InputError, ModelError, Problem
@@ -43,24 +43,46 @@ def run(
     read-only. Of pins on one cell the last counts. `InputError` for what is given in another shape or not at
     all, `ModelError` with row and period where a value is not a number.
     """
-    given = {**calendar.ingredients(), **given}
     fixed = tuple(fixed)
+    refuse_unfit(book, calendar, given, fixed, futures)
+    values = fill_in(book, calendar, given, fixed)
+    return {name: shaped(values[name], futures) for name in book.rows}
+
+
+def refuse_unfit(
+    book: Book, calendar: Calendar, given: Values, fixed: Iterable[Fixed], futures: int | None = None
+) -> None:
+    """`InputError` with everything that is given in a wrong shape, pinned in a wrong place, or missing."""
+    given = {**calendar.ingredients(), **given}
     problems = [*_unfit_given(book, len(calendar), given, futures), *_unfit_pins(book, len(calendar), fixed, futures)]
     if problems:
         raise InputError(problems)
-    grid = _Grid(book, len(calendar), given, fixed)
-    with np.errstate(all="ignore"):  # a division by zero in the branch not taken is no error; results are looked at
+
+
+def fill_in(
+    book: Book, calendar: Calendar, given: Values, fixed: Iterable[Fixed] = (), first: int = 0
+) -> dict[str, np.ndarray]:
+    """All rows of a book for what `refuse_unfit` has passed: (periods, futures), `once` rows (futures,).
+
+    The last axis has length 1 where all futures agree. `first` is the number of the first future in an error.
+    """
+    grid = _Grid(book, len(calendar), {**calendar.ingredients(), **given}, tuple(fixed))
+    with (
+        remembered(),
+        np.errstate(all="ignore"),
+    ):  # a division by zero in the branch not taken is no error; results are looked at
         for block in book.blocks:
             try:
                 (grid.fill_stepwise if block.is_stepwise else grid.fill_whole)(block)
-            except ValueError as error:  # a rate of return of a flow that is not finite
+            except NotFiniteError as error:
                 _refuse_nan(book, calendar, grid.values)
+                error.future += first
                 row = block.rows[0]
                 problem = Problem(row.file, f"row `{row.name}` has no answer: {error}", "finite amounts",
                                   "look for an endless or enormous amount among its ingredients", row.line)  # fmt: skip
                 raise ModelError(problem) from None
     _refuse_nan(book, calendar, grid.values)
-    return {name: _shaped(grid.values[name], futures) for name in book.rows}
+    return grid.values
 
 
 class _Grid:
@@ -217,9 +239,9 @@ def _larger(one: float, other: float) -> float:
 
 
 _NUMBERS: Mapping[str, object] = {
-    "math": SimpleNamespace(**{name: _said_by_numpy(getattr(np, name)) for name in ("pow", "exp", "log", "sqrt")}),
-    "min": _smaller,
-    "max": _larger,
+    **{name: _said_by_numpy(getattr(np, name)) for name in ("power", "exp", "log", "sqrt")},
+    "smaller": _smaller,
+    "larger": _larger,
     "inf": np.inf,
 }
 
@@ -250,7 +272,7 @@ def _stacked(values: list[np.ndarray]) -> np.ndarray:
     return stacked
 
 
-def _shaped(value: np.ndarray, futures: int | None) -> np.ndarray:
+def shaped(value: np.ndarray, futures: int | None) -> np.ndarray:
     """The row in the shape its reader was promised; a view that cannot be written to."""
     shaped = value[..., 0] if futures is None else np.broadcast_to(value, (*value.shape[:-1], futures))
     shaped.flags.writeable = False

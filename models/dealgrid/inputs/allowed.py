@@ -19,6 +19,9 @@ Value: TypeAlias = float | Dated
 Setting: TypeAlias = float | Dated | NDArray[np.float64]  # an array holds one value per future
 
 
+LARGEST_AMOUNT = 1e6  # US$ bn, ten times what the world earns in a year: a larger one is dollars by mistake
+
+
 @dataclass(frozen=True)
 class Allowed:
     """The values a parameter may take: in its unit, from `low` to `high`, joined as `between` says."""
@@ -78,8 +81,13 @@ class Allowed:
         return checked
 
     def _check_inside(self, value: float, written: object) -> None:
-        if self.low <= value <= self.high:
+        is_too_much = UNITS[self.unit].is_money and math.isfinite(value) and value > LARGEST_AMOUNT
+        if self.low <= value <= self.high and not is_too_much:
             return
+        if is_too_much and self.high > LARGEST_AMOUNT:
+            text = format_value(value, self.unit, bare=True)
+            raise MisreadError(f"{text} is more than a million US$ bn", UNITS[self.unit].expected,
+                          self._advice(value, text))  # fmt: skip
         side = "below" if value < self.low else "above"
         text = " ".join(written.split()) if isinstance(written, str) else format_value(value, self.unit)
         raise MisreadError(f"{text} is {side} the range",

@@ -11,26 +11,33 @@ from dealgrid.inputs.complaints import Complaints
 from dealgrid.inputs.files import shown
 from dealgrid.inputs.parameters import Parameter, gather_parameters
 from dealgrid.inputs.scenarios import Scenario, gather_scenarios
+from dealgrid.inputs.studies import gather_studies
+from dealgrid.inputs.study import Reading, Study
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The parameters of the base, the scenarios by name, and the pins of the actuals."""
+    """The parameters of the base, the scenarios and the studies by name, and the pins of the actuals."""
 
     parameters: dict[str, Parameter]
     scenarios: dict[str, Scenario]
+    studies: dict[str, Study]
     actuals: list[Pin]
 
 
 def read_inputs(params: Path, rows: Mapping[str, str]) -> Inputs:
     """Everything in a `params` folder; `rows` gives the unit of each row. InputError with all problems of all files.
 
-    `actuals.yaml` may be absent, `base` and `scenarios` may not.
+    `actuals.yaml` and `studies` may be absent, `base` and `scenarios` may not.
     """
     complaints = Complaints(shown(params))
     base, scenarios, actuals = params / "base", params / "scenarios", params / "actuals.yaml"
+    studies = params / "studies"
     parameters, unread = gather_parameters(base, complaints.at(shown(base)))
     found = gather_scenarios(scenarios, parameters, complaints.at(shown(scenarios)), unread)
     pins = gather_actuals(actuals, rows, complaints.at(shown(actuals))) if actuals.exists() else []
+    unusable = frozenset(path.stem for path in scenarios.glob("*.yaml")) - set(found)
+    reading = Reading(parameters, found, rows, complaints.at(shown(studies)), unread, unusable)
+    asked = gather_studies(studies, reading) if studies.exists() else {}
     complaints.finish()
-    return Inputs(parameters, found, pins)
+    return Inputs(parameters, found, asked, pins)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, create_model
 
 from dealgrid.inputs.complaints import Complaints, did_you_mean, listed, quoted
 from dealgrid.inputs.dated import BETWEEN
@@ -21,6 +21,7 @@ from dealgrid.inputs.yaml_text import Entry, Mapped, plain, what_it_is
 
 if TYPE_CHECKING:
     from dealgrid.inputs.parameters import Parameter
+    from dealgrid.inputs.study import Kind
 
 GRADES = ("A", "B", "B-", "C", "M", "J")
 DRAFT = "http://json-schema.org/draft-07/schema#"  # the one editors' YAML plug-ins know
@@ -31,6 +32,7 @@ DATED: dict[str, Any] = {
     "type": "object", "patternProperties": {DATE_KEY: SINGLE}, "additionalProperties": False, "minProperties": 1,
 }  # fmt: skip
 VALUE: dict[str, Any] = {"anyOf": [SINGLE, DATED]}
+NAMES: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 YES_OR_NO: dict[str, Any] = {"enum": [True, False, *(word for word in (*YES, *NO) if word.isalpha())]}
 
 
@@ -97,6 +99,18 @@ class ScenarioShape(Shape):
     )
 
 
+class StudyShape(Shape):
+    """What every study has."""
+
+    kind: Text = Field(description="what kind of study it is")
+    title: Text = Field(description="what pages call it")
+    why: Text = Field(description="the question it answers")
+    scenario: Text = Field(description="the scenario it starts from, or several joined by +")
+    set: Annotated[Any, WithJsonSchema({"type": "object"})] = Field(
+        None, description="parameter: value for each that differs from the scenario in all of it"
+    )
+
+
 class ActualsShape(Shape):
     """Known values of one row from one source."""
 
@@ -106,6 +120,34 @@ class ActualsShape(Shape):
     address: Text = Field("", description="where the source can be read")
     note: Text = Field("", description="anything a reader should know")
     values: Annotated[Any, WithJsonSchema(DATED)] = Field(description="a value for each period: {2025: 13.07}")
+
+
+class ScheduleShape(Shape):
+    """What runs when, and who is told if it fails."""
+
+    title: Text = Field(description="what it is, for people")
+    cron: Text = Field(description="minute, hour, day, month, weekday: `0 6 * * mon`")
+    time_zone: Text = Field(description="the place whose clock counts: Europe/London, or UTC")
+    run: Literal["report", "sweep"] = Field(description="report or sweep")
+    scenarios: Annotated[Any, WithJsonSchema(NAMES)] = Field(None, description="the scenarios of a report")
+    study: Text = Field("", description="the study of a sweep")
+    keep: Annotated[str, WithJsonSchema({"type": "integer", "minimum": 1})] = Field("", description="runs that stay")
+    catch_up: Literal["once", "all", "skip"] = Field("once", description="what becomes of missed runs")
+    retries: Annotated[str, WithJsonSchema({"type": "integer", "minimum": 0})] = Field("", description="after a crash")
+    backoff: Text = Field("", description="before the first retry, then doubled: `10 min`")
+    time_limit: Text = Field("", description="after which a run is stopped: `1 h`")
+    tell: Annotated[Any, WithJsonSchema(NAMES)] = Field(
+        None, description="variables of the environment that hold Apprise addresses"
+    )
+
+
+def study_shape(kind: Kind) -> type[Shape]:
+    """The shape of a kind of study: the common keys, and its own."""
+    fields: dict[str, Any] = {
+        key.name: (Any, Field(... if key.required else None, description=key.description)) for key in kind.keys
+    }
+    made: type[Shape] = create_model(f"{kind.name.title()}Shape", __base__=StudyShape, **fields)
+    return made
 
 
 def check_shape(node: Mapped, shape: type[Shape], name: str, line: int, complaints: Complaints) -> dict[str, Entry]:
@@ -156,12 +198,17 @@ def _message(kind: str, key: str, node: Mapped, shape: type[Shape], begin: str) 
 
 
 def json_schema(parameters: Mapping[str, Parameter]) -> dict[str, dict[str, Any]]:
-    """The JSON Schemas for editors: `parameters` for files of base, `scenario` for scenarios."""
-    return {"parameters": _parameters_schema(parameters), "scenario": _scenario_schema(parameters)}
+    """The JSON Schemas for editors: of parameter files, scenarios, studies and schedules."""
+    return {
+        "parameters": _parameters_schema(parameters),
+        "scenario": _scenario_schema(parameters),
+        "study": _study_schema(parameters),
+        "schedules": _schedules_schema(),
+    }
 
 
 def write_schemas(folder: Path, parameters: Mapping[str, Parameter]) -> None:
-    """Write `parameters.json` and `scenario.json` into a folder."""
+    """Write each as a file of its name into a folder."""
     for name, schema in json_schema(parameters).items():
         write_text(folder / f"{name}.json", json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
 
@@ -179,6 +226,12 @@ def _parameters_schema(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
             "patternProperties": {NAME_KEY: entry}, "additionalProperties": False}  # fmt: skip
 
 
+def _schedules_schema() -> dict[str, Any]:
+    return {"$schema": DRAFT, "title": "Schedules", "type": "object",
+            "patternProperties": {"^[a-z0-9][a-z0-9_-]*$": ScheduleShape.model_json_schema()},
+            "additionalProperties": False}  # fmt: skip
+
+
 def _scenario_schema(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
     schema = ScenarioShape.model_json_schema()
     schema["properties"]["set"] |= {
@@ -186,6 +239,24 @@ def _scenario_schema(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
         "additionalProperties": False,
     }
     return {"$schema": DRAFT, **schema}
+
+
+def _study_schema(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+    """One schema for all kinds: `kind` decides which keys a file may have."""
+    from dealgrid.inputs.studies import KINDS as KINDS_OF_STUDY  # which reads shapes from here
+
+    settings = _scenario_schema(parameters)["properties"]["set"]
+    cases = []
+    for kind in KINDS_OF_STUDY.values():
+        schema = study_shape(kind).model_json_schema()
+        schema["properties"]["set"] |= {key: settings[key] for key in ("properties", "additionalProperties")}
+        schema["properties"]["kind"] = {"const": kind.name, "description": kind.description}
+        for key in kind.keys:
+            schema["properties"][key.name] = {"description": key.description, **key.schema(parameters)}
+        cases.append({"if": {"properties": {"kind": {"const": kind.name}}, "required": ["kind"]}, "then": schema})
+    kinds = {"enum": list(KINDS_OF_STUDY), "description": "what kind of study it is"}
+    return {"$schema": DRAFT, "title": "A study", "type": "object", "required": ["kind"],
+            "properties": {"kind": kinds}, "allOf": cases}  # fmt: skip
 
 
 def _setting_schema(parameter: Parameter) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LABEL_WIDTH = 44
 UNIT_WIDTH = 8
 FIGURE_WIDTH = 9
+GAP = 2  # between columns
 CUTS = {"above": "unfolded above", "deeper": "made of more: ask for it by name, or with a larger --depth"}
 WIDTH_OF_FILES = 10_000  # where output does not go to a terminal, nothing is cut or wrapped
 
@@ -132,9 +133,13 @@ def show_comparison(
         steps = Table(box=None, pad_edge=False, show_header=False)
         for name, kind, amount in bridge[["step", "kind", "amount"]].to_numpy().tolist():
             style = "" if kind == "clause" else "bold"
-            steps.add_row(Text(name, style=style), Text(display_value(amount, unit), justify="right"))
+            shown = _change(amount, unit) if kind == "clause" else display_value(amount, unit)
+            steps.add_row(Text(name, style=style), Text(shown, justify="right"))
         out.print(steps)
-    _print_frame(out, parts.loc[:, (parts != 0).any()], unit)
+    moved = parts.loc[:, (parts != 0).any()]
+    _print_frame(out, moved, str(parts.attrs["unit"]), is_change=True)
+    if moved.columns.empty:
+        out.print(Text("No clause moves it."))
     out.print()
     for change in changes.itertuples():
         out.print(
@@ -142,26 +147,89 @@ def show_comparison(
         )
 
 
-def _print_frame(out: Console, frame: pd.DataFrame, unit: str) -> None:
-    """A frame of figures in one unit, its title above it."""
-    table = Table(title=str(frame.attrs["title"]), title_justify="left", box=None, pad_edge=False, header_style="bold")
-    table.add_column("")
-    for column in frame.columns:
-        table.add_column(str(column), justify="right")
-    for label, figures in zip(frame.index, frame.to_numpy(dtype=float).tolist(), strict=True):
-        table.add_row(str(label), *(display_value(figure, unit) for figure in figures))
+def show_scenarios(titles: Mapping[str, str]) -> None:
+    """A line per scenario: its name and its title."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, title in titles.items():
+        table.add_row(name, Text(title))
+    console().print(table)
+
+
+def _change(amount: float, unit: str) -> str:
+    """A step from one value to another: between two dates it is days, between yes and no a part of 1."""
+    if unit == "date":
+        return f"{display_value(amount, 'days')} days"
+    return display_value(amount, "number" if unit in ("flag", "year") else unit)
+
+
+def _print_frame(out: Console, frame: pd.DataFrame, unit: str, is_change: bool = False) -> None:
+    """A frame of figures in one unit, its title above it, in as many blocks of columns as the width asks for."""
+    show = _change if is_change else display_value
+    texts = [[show(figure, unit) for figure in figures] for figures in frame.to_numpy(dtype=float).tolist()]
+    label_width = min(max(map(len, map(str, frame.index)), default=0), max(out.width // 3, FIGURE_WIDTH))
+    widths = [
+        max(map(len, [*str(heading).split(), *(line[place] for line in texts)]))
+        for place, heading in enumerate(frame.columns)
+    ]
     out.print()
+    out.print(Text(str(frame.attrs["title"]), style="italic"))
+    for places in _wide_blocks(widths, out.width - label_width):
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("", max_width=label_width, overflow="fold")
+        for place in places:
+            table.add_column(str(frame.columns[place]), justify="right", min_width=widths[place])
+        for label, line in zip(frame.index, texts, strict=True):
+            table.add_row(str(label), *(line[place] for place in places))
+        out.print(table)
+
+
+def _wide_blocks(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Places of columns of these widths, as many in a block as there is room for, and one at least."""
+    blocks: list[list[int]] = []
+    left = 0
+    for place, width in enumerate(widths):
+        if not blocks or width + GAP > left:
+            blocks.append([])
+            left = room
+        blocks[-1].append(place)
+        left -= width + GAP
+    return blocks
+
+
+def show_texts(frame: pd.DataFrame) -> None:
+    """A table whose figures are texts already, title above and caption below."""
+    out = console()
+    table = Table(title=str(frame.attrs["title"]), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.add_column("", max_width=LABEL_WIDTH)
+    for column in frame.columns:
+        table.add_column(str(column), justify="right", no_wrap=True)
+    for label, texts in zip(frame.index, frame.to_numpy().tolist(), strict=True):
+        table.add_row(Text(str(label)), *map(str, texts))
     out.print(table)
+    out.print(Text(str(frame.attrs["caption"]), style="dim"))
+    out.print()
 
 
-def progress(quiet: bool) -> Progress:
-    """A progress bar on standard error; silent where that is no terminal."""
+def show_table(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    """Lines of texts under their headings, nothing cut off."""
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(headings))
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for line in lines:
+        table.add_row(*map(Text, line))
+    console().print(table)
+
+
+def progress(quiet: bool, time_left: bool = False) -> Progress:
+    """A progress bar on standard error, if asked with the time that is left; silent where that is no terminal."""
     out = console(to_error=True)
+    left = [TextColumn("left"), TimeRemainingColumn()] if time_left else []
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        *left,
         console=out,
         disable=quiet or not out.is_terminal,
         transient=True,

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 import html
 import logging
+import math
+import os
 import re
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dealgrid.problems import InputError, Problem, RunError
+from dealgrid.runs import warm
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -30,6 +35,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "None": (type(None),),
 }
 START = 120  # seconds a kernel may take to start on a busy machine
+SAVED = 5.0  # seconds between two writings of a notebook that is being carried out warm
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 FAR = re.compile(
     r"<(?:script|link|img|iframe|image|use|source|object|embed)\b[^>]*?\b(?:src|href|data)\s*=\s*[\"']?\s*(?:https?:)?//"
@@ -37,6 +43,10 @@ FAR = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 MOST_LINES = 12  # of an error's last words
+
+
+class DiedError(RunError):
+    """The kernel of a notebook died; another one may live."""
 
 
 @dataclass(frozen=True)
@@ -48,39 +58,165 @@ class _Place:
     said: str
 
 
-def execute(notebook: Path, parameters: Mapping[str, object], output: Path, folder: Path | None = None) -> NotebookNode:
+def execute(
+    notebook: Path,
+    parameters: Mapping[str, object],
+    output: Path,
+    folder: Path | None = None,
+    engine: str | None = None,
+    seconds: float | None = None,
+    last_cell: str = "",
+) -> NotebookNode:
     """Carry out a notebook with parameters and write it to `output`, free of paths and times; the executed notebook.
 
-    `folder` is where its code runs; the notebook's own if left out. InputError naming each parameter the notebook
-    does not have or cannot take; RunError, with the cell, where a cell fails. `output` then holds what was reached.
+    `folder` is where its code runs, the notebook's own if left out; `engine` one of papermill's; `seconds` all it may
+    take; `last_cell` is code to be carried out after it, which the notebook returned ends with and the file does not.
+    InputError naming each parameter the notebook does not have or cannot take; RunError, with the cell, where a cell
+    fails. `output` then holds what was reached.
     """
     check_parameters(notebook, parameters)
     import papermill
 
+    source: Any = str(notebook).replace("{", "{{").replace("}", "}}")  # papermill fills braces in
+    if last_cell:
+        source = _read(notebook)
+        source.cells.append(_code(last_cell))
+    end = None if seconds is None else time.monotonic() + seconds
     quiet = logging.getLogger("papermill")
     level = quiet.level
-    quiet.setLevel(logging.ERROR)  # its log names folders of this machine
+    quiet.setLevel(logging.CRITICAL)  # its log names folders of this machine
     try:
         papermill.execute_notebook(
-            str(notebook).replace("{", "{{").replace("}", "}}"),  # papermill fills braces in
+            source,
             str(output).replace("{", "{{").replace("}", "}}"),
             parameters=dict(parameters),
+            engine_name=engine,
             cwd=str(folder or notebook.parent),
-            progress_bar=sys.stderr.isatty(),
+            progress_bar=sys.stderr.isatty() and engine is None,
             start_timeout=START,
+            timeout_func=None if end is None else lambda cell: max(1, math.ceil(end - time.monotonic())),
             extra_arguments=["--log-level=ERROR"],  # the kernel's warnings are about its own transport
         )
     except papermill.PapermillExecutionError as error:
         raise RunError(_failed(notebook, error)) from None
-    except RuntimeError as error:  # the kernel did not start, or died
+    except TimeoutError:
+        what = f"the notebook takes longer than {seconds:g} seconds" if seconds else "a cell does not end"
         raise RunError(
+            Problem(notebook.name, what, "a notebook that ends in time", "look at the last cell reached")
+        ) from None
+    except RuntimeError as error:  # the kernel did not start, or died
+        raise DiedError(
             Problem(notebook.name, f"the notebook's kernel gave up: {error}", "a kernel that answers", "run it again")
         ) from error
     finally:
         quiet.setLevel(level)
-    done = _cleaned(_read(output))
-    _write(done, output)
+        with contextlib.suppress(RunError, InputError):  # where it did not even begin
+            done = _cleaned(_read(output))
+            added = done.cells.pop() if last_cell and done.cells else None
+            _write(done, output)
+    if added is not None:
+        done.cells.append(added)
     return done
+
+
+class WarmEngine:
+    """Papermill's engine `dealgrid`: each notebook in a kernel forked from a process that is warm already.
+
+    Where that cannot be, on other systems or for other kernels, it says so and takes an ordinary kernel.
+    """
+
+    @classmethod
+    def execute_notebook(cls, nb: NotebookNode, kernel_name: str, *given: Any, **named: Any) -> NotebookNode:
+        """Carry out a notebook, as papermill's own engine does and with the same options."""
+        from papermill.engines import NBClientEngine
+
+        class Engine(NBClientEngine):  # type: ignore[misc] # papermill has no types
+            @classmethod
+            def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
+                client = _client(nb_man, kernel_name, options)
+                if client is None:
+                    return super().execute_managed_notebook(nb_man, kernel_name, **options)
+                with _saved_seldom(nb_man):
+                    return client.execute()
+
+        return Engine.execute_notebook(nb, kernel_name, *given, **named)
+
+    @classmethod
+    def nb_kernel_name(cls, nb: NotebookNode, name: str | None = None) -> str:
+        """The kernel a notebook asks for."""
+        from papermill.utils import nb_kernel_name
+
+        return str(nb_kernel_name(nb, name))
+
+    @classmethod
+    def nb_language(cls, nb: NotebookNode, language: str | None = None) -> str:
+        """The language a notebook is in."""
+        from papermill.utils import nb_language
+
+        return str(nb_language(nb, language))
+
+
+def _client(nb_man: Any, kernel_name: str, options: Mapping[str, Any]) -> Any:
+    """Papermill's client of a notebook, on a warm kernel; None, after saying why, where it cannot have one."""
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.log import logger
+
+    class Client(PapermillNotebookClient):  # type: ignore[misc] # the same
+        @contextlib.contextmanager
+        def setup_kernel(self, **_: Any) -> Iterator[None]:
+            kernel = warm.Kernel(os.getcwd())  # papermill has gone where the notebook is to run
+            self.km = self.kc = kernel
+            try:
+                yield
+                kernel.stop()
+            except BaseException:
+                kernel.kill()
+                raise
+
+    left_out = ("input_path", "timeout", "startup_timeout", "execution_timeout", "start_timeout", "extra_arguments")
+    kept = {name: value for name, value in options.items() if name not in left_out}
+    timeout = options.get("execution_timeout") or options.get("timeout")
+    client = Client(nb_man, kernel_name=kernel_name, timeout=timeout, log=logger, **kept)
+    why = "" if warm.is_possible() else "they need Linux"
+    why = why or _not_ours(client.create_kernel_manager().kernel_spec)
+    if not why:
+        try:
+            warm.ready()
+            return client
+        except RunError as error:
+            why = error.problems[0].what
+    print(f"dealgrid: no warm kernel ({why}); an ordinary one is taken", file=sys.stderr)
+    return None
+
+
+@contextlib.contextmanager
+def _saved_seldom(nb_man: Any) -> Iterator[None]:
+    """Papermill writes the whole notebook twice for each cell; every few seconds, and at the end, is enough."""
+    save = nb_man.save
+    last = time.monotonic()
+
+    def seldom(**given: Any) -> None:
+        nonlocal last
+        if time.monotonic() - last > SAVED:
+            save(**given)
+            last = time.monotonic()
+
+    nb_man.save = seldom
+    try:
+        yield
+    finally:
+        nb_man.save = save
+
+
+def _not_ours(spec: Any) -> str:
+    """Why a kernel is not IPython's of this very Python; empty where it is."""
+    python = spec.argv[0]
+    ours = {"python", "python3", f"python3.{sys.version_info[1]}", sys.executable}  # what jupyter takes for our own
+    if spec.argv[1:3] != ["-m", "ipykernel_launcher"]:
+        return f"{spec.display_name} is not IPython's kernel"
+    if python not in ours and Path(python).absolute() != Path(sys.executable).absolute():
+        return f"{spec.display_name} belongs to another Python"
+    return f"{spec.display_name} asks for variables of its own" if spec.env else ""
 
 
 def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
@@ -207,6 +343,13 @@ def _read(path: Path) -> NotebookNode:
         ) from None
     except (nbformat.reader.NotJSONError, nbformat.ValidationError, TypeError, KeyError, AttributeError) as error:
         raise InputError(Problem(path.name, "this is not a notebook", "an .ipynb file", "check the file")) from error
+
+
+def _code(source: str) -> NotebookNode:
+    """A cell of code that is not the author's."""
+    import nbformat
+
+    return nbformat.v4.new_code_cell(source, id="added")  # type: ignore[no-untyped-call] # the same
 
 
 def _write(notebook: NotebookNode, path: Path) -> None:

@@ -43,11 +43,13 @@ def write_report(
     folder: Path,
     progress: Progress = lambda step, done, of: None,
     name: str = "",
+    resume: str = "",
 ) -> Report:
     """Write the report of some scenarios into a folder of runs, with settings on top of each.
 
     The first two are set side by side, the second against the first; one alone is set against the present, and
     none means the deal's question. All scenarios of the deal stand in the numbers and in the workbook's inputs.
+    `resume` names an unfinished run of the same report that is completed instead.
     InputError for what cannot be used as given, before anything is written; RunError where the run fails.
     """
     chosen = _chosen(deal, scenarios)
@@ -59,14 +61,20 @@ def write_report(
     by_name = {case.scenario: case for case in compared}
     cases = [by_name[each] for each in chosen]
     made_from = store.recipe(deal, "report", chosen, texts, [notebook])
-    with store.new_run(folder, name or _name(deal, chosen), made_from) as draft:
+    begun = (
+        store.resume(folder, resume, made_from)
+        if resume
+        else store.new_run(folder, name or _name(deal, chosen), made_from)
+    )
+    with begun as draft:
         caption = paper.footer(cases, draft.run)
 
         def write_numbers() -> None:
             store.write_numbers(draft, compared)
 
         def write_notebook() -> None:
-            done = notebooks.execute(notebook, parameters, draft.folder / EXECUTED)
+            with draft.writing(EXECUTED) as path:
+                done = notebooks.execute(notebook, parameters, path)
             draft.write(PAGE, notebooks.to_html(done, deal.story.title, caption))
 
         def write_paper() -> None:
@@ -75,11 +83,17 @@ def write_report(
         def write_workbook() -> None:
             draft.write(WORKBOOK, workbook.write(cases, draft.run, draft.started))
 
-        steps = {"numbers": write_numbers, "notebook": write_notebook, "paper": write_paper, "workbook": write_workbook}
-        for place, (step, write) in enumerate(steps.items()):
+        steps: dict[str, tuple[Callable[[], None], tuple[str, ...]]] = {
+            "numbers": (write_numbers, (store.NUMBERS,)),
+            "notebook": (write_notebook, (EXECUTED, PAGE)),
+            "paper": (write_paper, (PAPER,)),
+            "workbook": (write_workbook, (WORKBOOK,)),
+        }
+        for place, (step, (write, files)) in enumerate(steps.items()):
             progress(step, place, len(steps))
-            with draft.timed(step):
-                write()
+            if not draft.has(*files):
+                with draft.timed(step):
+                    write()
         progress("done", len(steps), len(steps))
         final = store.publish(draft, compared)
     sentences = tuple(answer.answer(cases[0], cases[1]))

@@ -1,0 +1,60 @@
+"""Commands that carry out a notebook at many points: sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dealgrid import Deal
+from dealgrid.cli.options import CHECK_FAILED, Quiet
+
+
+def sweep(
+    study: Annotated[str, typer.Argument(help="A study of the kind sweep, such as sweep-stake.")],
+    workers: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Notebooks at once; without it, as many as there are processors.")
+    ] = 0,
+    cluster: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="A Dask scheduler that does the work: tcp://host:8786.")
+    ] = "",
+    resume: Annotated[str, typer.Option(metavar="RUN", help="Complete this unfinished run.")] = "",
+    limit: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="What a notebook may take.")] = 600,
+    output: Annotated[
+        Path | None, typer.Option(help="The reports folder; without it `reports/` of the project.")
+    ] = None,
+    keep: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Then delete older runs of the name: N stay.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Carry out a notebook at every point of a study, prove its numbers, and write them with a page of all points."""
+    from dealgrid.output.terminal import progress, tell
+    from dealgrid.runs import store
+    from dealgrid.runs.sweep import PAGE, run_sweep
+
+    deal = Deal.load()
+    folder = output or deal.root / "reports"
+    with progress(quiet, time_left=True) as bar:
+        task = bar.add_task(study, total=None)
+        swept = run_sweep(
+            deal,
+            study,
+            folder,
+            workers,
+            cluster,
+            resume,
+            lambda done, of: bar.update(task, completed=done, total=of),
+            limit,
+        )
+    print(f"{swept.points} points, each figure of each notebook the engine's.")
+    for name, checks in swept.failed.items():
+        print(f"NOT ZERO in {name}: {', '.join(checks)}")
+    print(f"page      {swept.folder / PAGE}\nnumbers   {swept.folder / store.NUMBERS}")
+    if keep is not None:
+        gone = store.keep(folder, study, keep)
+        if gone:
+            tell(f"Deleted to keep {keep}: {', '.join(gone)}.")
+    if swept.failed:
+        raise typer.Exit(CHECK_FAILED)

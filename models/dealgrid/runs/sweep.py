@@ -1,0 +1,239 @@
+"""Sweeps: one run that carries out a notebook at every point of a study, and proves its numbers by the engine's."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dealgrid import workers
+from dealgrid.deal import Case, Deal
+from dealgrid.inputs import value_text
+from dealgrid.inputs.sweeps import KIND, Point, Sweep
+from dealgrid.output import sweep_page
+from dealgrid.problems import DealgridError, InputError, Problem, RunError
+from dealgrid.runs import handed, notebooks, store
+
+SWEEP = KIND.name
+ENGINE = "dealgrid"  # papermill's, with warm kernels
+PAGE = "index.html"
+FOLDER, HANDED = "notebooks", "handed"
+TRIES = 2  # of a notebook whose kernel dies
+LIMIT = 600.0  # seconds a notebook may take
+LONGEST = 80  # characters of a file's name
+
+Progress = Callable[[int, int], None]  # how many points are done, of how many
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A finished sweep: where it is, its points, and the checks that are not zero, by point."""
+
+    run: str
+    folder: Path
+    points: int
+    failed: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What every point of a sweep shares."""
+
+    notebook: str
+    seconds: float
+    engine: str | None
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One point, as a worker is given it."""
+
+    scenario: str
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What came of a point: the executed notebook and the numbers it handed back, or what went wrong."""
+
+    notebook: bytes = b""
+    numbers: str = ""
+    problem: str = ""
+
+
+def run_sweep(
+    deal: Deal,
+    name: str,
+    folder: Path,
+    count: int = 0,
+    cluster: str = "",
+    resume: str = "",
+    progress: Progress = lambda done, of: None,
+    seconds: float = LIMIT,
+    engine: str | None = ENGINE,
+) -> Swept:
+    """Carry out a sweep into a folder of runs, with `count` workers or on the Dask `cluster`.
+
+    `resume` names an unfinished run of it, whose finished points stay. `seconds` is what a notebook may take.
+    InputError for what cannot be used as given, before anything is written. RunError where points fail or their
+    numbers are not the engine's: the run stays unfinished, with all other points and a page that shows them.
+    """
+    study = find(deal, name)
+    notebook = deal.root / "notebooks" / f"{study.notebook}.ipynb"
+    check(deal, study)
+    base, *cases = cases_of(deal, name).values()
+    settings = _texts(deal, study.set)
+    scenarios = list(dict.fromkeys(point.scenario for point in study.points))
+    inputs = [deal.root / "params" / "studies" / f"{name}.yaml", notebook]
+    made_from = store.recipe(deal, SWEEP, scenarios, settings, inputs, study=name)
+    begun = store.resume(folder, resume, made_from) if resume else store.new_run(folder, name, made_from)
+    with begun as draft:
+        files = _files(study)
+        todo = [place for place, file in enumerate(files) if not draft.has(*file)]
+        tasks = [_Task(study.points[place].scenario, _texts(deal, study.points[place].set)) for place in todo]
+        job = functools.partial(_carry_out, _Job(str(notebook), seconds, engine))
+        wrong: dict[int, str] = {}
+        done = len(files) - len(todo)
+        progress(done, len(files))
+        lost = _Outcome(problem="the process that carried it out was killed again and again")
+        outcomes = workers.done(job, tasks, count, cluster, lambda _: lost)
+        with draft.timed("notebooks"), contextlib.closing(outcomes):
+            for index, outcome in outcomes:
+                place = todo[index]
+                if outcome.problem:
+                    wrong[place] = outcome.problem
+                else:
+                    draft.write(files[place][0], outcome.notebook)
+                    draft.write(files[place][1], outcome.numbers)
+                done += 1
+                progress(done, len(files))
+        return _finished(draft, deal, study, base, cases, files, wrong)
+
+
+def find(deal: Deal, name: str) -> Sweep:
+    """A study by name that is a sweep; InputError with the nearest ones."""
+    sweeps = [each.name for each in deal.studies.values() if isinstance(each, Sweep)]
+    study = deal.studies.get(name)
+    if isinstance(study, Sweep):
+        return study
+    what = f"{name!r} is a study of the kind {study.kind}" if study else f"{name!r} is not a study"
+    raise InputError(
+        Problem("STUDY", what, "one of " + ", ".join(sweeps), "choose one, or add a file to params/studies")
+    )
+
+
+def check(deal: Deal, study: Sweep) -> None:
+    """Refuse a sweep whose notebook does not take a scenario and settings, or whose rows have values by period."""
+    problems = [
+        Problem(study.file, f"{name} has a value per period", "rows with one number per case",
+                "name a row whose shape is once", study.lines.get("rows"))
+        for name in study.rows if not deal.row(name).is_once
+    ]  # fmt: skip
+    try:
+        notebooks.check_parameters(
+            deal.root / "notebooks" / f"{study.notebook}.ipynb", {"scenario": study.scenario, "settings": {}}
+        )
+    except InputError as error:
+        line = study.lines.get("notebook")
+        problems += [Problem(study.file, f"{each.where}: {each.what}", each.expected, each.advice, line)
+                     for each in error.problems]  # fmt: skip
+    if problems:
+        raise InputError(problems)
+
+
+def cases_of(deal: Deal, name: str) -> dict[str, Case]:
+    """The case a sweep starts from and that of each point, by name, all from one call of the engine."""
+    study = find(deal, name)
+    points = [(point.scenario, _texts(deal, point.set)) for point in study.points]
+    cases = deal.cases([(study.scenario, _texts(deal, study.set)), *points])
+    return dict(zip([study.scenario, *map(label, range(len(points)), study.points)], cases, strict=True))
+
+
+def label(place: int, point: Point) -> str:
+    """What a point is called in the numbers: `007 new_deal, microsoft_stake 30%`."""
+    axes = [f"{name} {shown}" for name, shown in point.labels.items() if name != "scenario"]
+    return ", ".join([f"{place + 1:03} {point.scenario}", *axes])
+
+
+def _texts(deal: Deal, settings: Mapping[str, object]) -> dict[str, str]:
+    return {name: value_text(value, deal.parameters[name].unit) for name, value in settings.items()}  # type: ignore[arg-type]
+
+
+def _files(study: Sweep) -> list[tuple[str, str]]:
+    """The files of each point: its notebook, and the numbers this handed back."""
+    stems = []
+    for place, point in enumerate(study.points):
+        words = re.sub(r"[^a-z0-9.]+", "-", label(place, point).lower()).strip("-.")
+        stems.append(words[:LONGEST].rstrip("-."))
+    return [(f"{FOLDER}/{stem}.ipynb", f"{HANDED}/{stem}.json") for stem in stems]
+
+
+def _carry_out(job: _Job, task: _Task) -> _Outcome:
+    """Carry out the notebook at one point, again where its kernel dies; nothing is raised."""
+    notebook = Path(job.notebook)
+    parameters = {"scenario": task.scenario, "settings": dict(task.settings)}
+    last = handed.last_cell(task.scenario, task.settings)
+    problem = ""
+    for _ in range(TRIES):
+        with tempfile.TemporaryDirectory() as folder:
+            output = Path(folder) / "executed.ipynb"
+            try:
+                done = notebooks.execute(notebook, parameters, output, engine=job.engine, seconds=job.seconds,
+                                         last_cell=last)  # fmt: skip
+                return _Outcome(output.read_bytes(), handed.taken(done))
+            except notebooks.DiedError as error:
+                problem = f"{error.problems[0].what} (tried {TRIES} times)"
+            except DealgridError as error:
+                return _Outcome(problem="\n".join(each.what for each in error.problems))
+            except OSError as error:
+                return _Outcome(problem=f"it cannot be carried out: {error.strerror or error}")
+    return _Outcome(problem=problem)
+
+
+def _finished(
+    draft: store.Draft,
+    deal: Deal,
+    study: Sweep,
+    base: Case,
+    cases: Sequence[Case],
+    files: Sequence[tuple[str, str]],
+    wrong: dict[int, str],
+) -> Swept:
+    """Compare, write numbers and page, and publish; RunError, with the page written, where a point is wrong."""
+    for place, (case, (_, numbers)) in enumerate(zip(cases, files, strict=True)):
+        if place not in wrong and (found := handed.differences(_text(draft.folder / numbers), case)):
+            wrong[place] = "its numbers are not the engine's: " + "; ".join(found)
+            for file in files[place]:  # so that --resume carries it out again
+                (draft.folder / file).unlink()
+    names = [study.scenario, *map(label, range(len(cases)), study.points)]
+    failed = {name: case.checks.failed for name, case in zip(names, [base, *cases], strict=True)}
+    rows = study.rows or (deal.story.center, deal.story.total)
+    links = [None if place in wrong else file for place, (file, _) in enumerate(files)]
+    draft.write(PAGE, sweep_page.page(study, deal, base, cases, rows, links, wrong, draft.run))
+    if wrong:
+        draft.notes["failed"] = {names[place + 1]: text for place, text in sorted(wrong.items())}
+        raise RunError(_told(draft, study, names, wrong))
+    with draft.timed("numbers"):
+        store.write_numbers(draft, [base, *cases], names)
+    for _, numbers in files:
+        (draft.folder / numbers).unlink()
+    (draft.folder / HANDED).rmdir()
+    draft.notes["compared"] = {"points": len(cases), "rows": len(deal.book.rows), "tolerance": handed.SAME}
+    final = store.publish(draft, checks=failed)
+    return Swept(draft.run, final, len(cases), {name: checks for name, checks in failed.items() if checks})
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _told(draft: store.Draft, study: Sweep, names: Sequence[str], wrong: Mapping[int, str]) -> list[Problem]:
+    """Every point that is wrong, and how to go on."""
+    whole = len(names) - 1 - len(wrong)
+    advice = f"mend it, then `dealgrid sweep {study.name} --resume {draft.run}`; {whole} other points are done"
+    return [Problem(names[place + 1], text, "a notebook that runs and agrees with the engine", advice)
+            for place, text in sorted(wrong.items())]  # fmt: skip
