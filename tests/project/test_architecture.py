@@ -19,7 +19,7 @@ FILES = sorted(MODELS.rglob("*.py"))
 FLOORS = [
     ["cli"],
     [""],  # dealgrid/__init__.py, the front door
-    ["runs", "explore"],
+    ["runs", "explore", "app"],
     ["output", "analysis"],
     ["deal"],
     ["pins"],

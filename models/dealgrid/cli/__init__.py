@@ -29,6 +29,7 @@ for command in (
     figures.check,
     reports.report,
     pages.lab,
+    pages.app,
 ):
     app.command()(command)
 
