@@ -38,7 +38,7 @@ PERCENT = 100
 FONT = f"font-family: {charts.FONT}; color: {charts.INK}"
 NAMES, PLOT, FIGURES = 190, 380, 80  # widths in a picture, in pixels
 LINE, BAR = 19, 13  # height of a line of a picture, and of the bar in it
-TALL = 130  # height of the bars over periods
+TALL, HEAD, LETTERS = 130, 28, 12  # heights of the bars over periods, of the figures above them, of a figure
 COUNT = itertools.count(1)
 
 
@@ -128,7 +128,7 @@ def page(shown: Figures) -> dict[str, str]:
         "Bridge": _bridge(shown, colours),
         "Cash": _cash(shown, names, colours),
         "What binds when": _binds(shown, names, colours),
-        "Caption": f'<p style="{FONT}; font-size: 11px">{html.escape(answer.caption(shown.cases))}</p>',
+        "Caption": f'<p style="{FONT}; font-size: 11px; line-height: 1.4">{html.escape(answer.caption(shown.cases))}</p>',
     }
 
 
@@ -227,17 +227,20 @@ def _columns(both: pd.DataFrame, colours: Sequence[str]) -> str:
     wide, scale = (NAMES + PLOT + FIGURES) / max(len(both), 1), TALL / (high - low or 1.0)
     parts = []
     for at, period in enumerate(both.index):
-        parts.append(_text(at * wide + wide / 2, TALL + 34, str(period), "middle"))
+        parts.append(_text(at * wide + wide / 2, HEAD + TALL + 18, str(period), "middle"))
+        is_told = [abs(value) > limit or (not is_cut and abs(value) == largest[-1]) for value in values[at]]
         for place, value in enumerate(values[at]):
             drawn = float(np.clip(value, -limit, limit))
-            left, top = at * wide + (0.08 + 0.42 * place) * wide, 16 + (high - max(drawn, 0)) * scale
+            left, top = at * wide + (0.08 + 0.42 * place) * wide, HEAD + (high - max(drawn, 0)) * scale
             parts.append(_rect(left, top, 0.4 * wide, abs(drawn) * scale, colours[place], "none"))
-            if abs(value) > limit or (not is_cut and abs(value) == largest[-1]):
-                edge, anchor = ((left + 0.4 * wide, "end"), (left, "start"))[place]
-                parts.append(_text(edge, top - 3, display_value(value, answer.AMOUNT), anchor))
-    parts.append(_rect(0, 16 + high * scale, len(both) * wide, 0.5, charts.FAINT, "none"))
+            if is_told[place]:  # the first of two figures stands above the second, or they would touch
+                above = top - 3 - (LETTERS if place == 0 and all(is_told) else 0)
+                parts.append(
+                    _text(left + 0.2 * wide, above, display_value(value, answer.AMOUNT), "middle", colours[place])
+                )
+    parts.append(_rect(0, HEAD + high * scale, len(both) * wide, 0.5, charts.FAINT, "none"))
     note = _heading("Bars beyond the picture are cut, with their figure.") if is_cut else ""
-    return _svg(NAMES + PLOT + FIGURES, TALL + 40, parts, "Cash by period") + note
+    return _svg(NAMES + PLOT + FIGURES, HEAD + TALL + 24, parts, "Cash by period") + note
 
 
 def _svg(width: float, height: float, parts: Sequence[str], title: str) -> str:
@@ -261,8 +264,8 @@ def _rect(x: float, y: float, width: float, height: float, fill: str, stroke: st
     return f'<rect {size} fill="{fill}" stroke="{stroke}"/>'
 
 
-def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
-    style = f'font-size="11" font-family="{charts.FONT}" fill="{charts.INK}" text-anchor="{anchor}"'
+def _text(x: float, y: float, text: str, anchor: str = "start", colour: str = charts.INK) -> str:
+    style = f'font-size="11" font-family="{charts.FONT}" fill="{colour}" text-anchor="{anchor}"'
     return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{html.escape(text)}</text>' if text else ""
 
 
@@ -501,13 +504,15 @@ class Explorer:
         tabs = ipywidgets.Tab([self.views[heading] for heading in others])
         for place, heading in enumerate(others):
             tabs.set_title(place, heading)
-        narrow, wide = ipywidgets.Layout(width="400px", flex="0 0 auto"), ipywidgets.Layout(flex="1 1 0", min_width="0")
+        narrow = ipywidgets.Layout(flex="0 1 400px", min_width="300px")
+        wide = ipywidgets.Layout(flex="1 1 560px", min_width="0", width="auto")  # below the terms where it is narrow
         left = ipywidgets.VBox([self.scenario, self.against, self.reset, groups, saving], layout=narrow)
         right = ipywidgets.VBox(
             [self.message, self.views[value], tabs, self.command, self.views[HEADINGS[-1]]], layout=wide
         )
+        row = ipywidgets.Layout(flex_flow="row wrap", grid_gap="0 16px")
         # Counted, not drawn by chance: the stored notebook is compared with a fresh run.
-        return ipywidgets.HBox([left, right], model_id=f"explorer-{next(COUNT)}")
+        return ipywidgets.HBox([left, right], layout=row, model_id=f"explorer-{next(COUNT)}")
 
     def _wire(self) -> None:
         self.scenario.observe(lambda _: self._restart(), "value")

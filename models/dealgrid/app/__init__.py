@@ -46,6 +46,7 @@ def serve(notebook: Path, title: str, port: int, started: Callable[[str], None],
     server.template_paths.insert(0, str(TEMPLATE))
     signal.signal(signal.SIGINT, server._handle_signal_stop)  # as voila does it on SIGTERM
     logging.getLogger("tornado.access").setLevel(logging.CRITICAL)  # refused requests are answered, not told
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)  # nor how often a page is asked whether it is there
     server.start()
 
 
