@@ -15,11 +15,14 @@ def azure_share(azure_share_exclusive, azure_share_open, compute_open_ramp):
     return azure_share_exclusive + (azure_share_open - azure_share_exclusive) * compute_open_ramp
 
 
-def commitment_days(period_end, azure_commitment_end, period_start, azure_commitment_start):
-    """Days of the period under the Azure commitment. [days, rate]"""
-    return np.maximum(
-        np.minimum(period_end, azure_commitment_end) - np.maximum(period_start, azure_commitment_start) + 1, 0
-    )
+def azure_by_choice(compute_spend, azure_share):
+    """Compute OpenAI would buy from Azure without a commitment. [US$ bn, flow]"""
+    return compute_spend * azure_share
+
+
+def commitment_days_to_date(period_end, azure_commitment_end, azure_commitment_start):
+    """Days of the Azure commitment gone by. [days, balance]"""
+    return np.maximum(np.minimum(period_end, azure_commitment_end) - azure_commitment_start + 1, 0)
 
 
 def commitment_length(azure_commitment_end, azure_commitment_start):
@@ -27,25 +30,48 @@ def commitment_length(azure_commitment_end, azure_commitment_start):
     return np.maximum(azure_commitment_end - azure_commitment_start + 1, 1)
 
 
-def azure_commitment_due(azure_commitment, commitment_days, commitment_length):
-    """Azure purchases committed for the period. [US$ bn, flow]
+def azure_commitment_to_date(azure_commitment, commitment_days_to_date, commitment_length):
+    """Azure purchases committed to date. [US$ bn, balance]
 
-    The total is spread evenly over its days.
+    The filing gives a total and no years: it is spread evenly over its days, and counts as a running total.
+    What is bought beyond it early need not be bought later; what is put off is due as soon as it can be used,
+    after the last day too.
+    Source: SEC 10-Q for the quarter to 30 September 2025.
     """
-    return azure_commitment * commitment_days / commitment_length
+    return azure_commitment * commitment_days_to_date / commitment_length
 
 
-def azure_compute_revenue(compute_spend, azure_share, azure_commitment_due):
+def azure_commitment_due(azure_commitment_to_date, prior_azure_counted_to_date):
+    """Azure purchases that the commitment asks for. [US$ bn, flow]"""
+    return np.maximum(azure_commitment_to_date - prior_azure_counted_to_date, 0)
+
+
+def azure_counted_fraction(period_end, azure_commitment_start, days_in_period):
+    """Part of the period whose purchases count towards the commitment. [fraction, rate]"""
+    return np.minimum(np.maximum(period_end - azure_commitment_start + 1, 0) / days_in_period, 1)
+
+
+def azure_not_counted(azure_by_choice, azure_counted_fraction):
+    """Azure purchases before the commitment begins. [US$ bn, flow]"""
+    return azure_by_choice * (1 - azure_counted_fraction)
+
+
+def azure_compute_revenue(azure_by_choice, azure_not_counted, azure_commitment_due, compute_spend):
     """OpenAI's compute bought from Azure. [US$ bn, flow]
 
     By choice or by commitment, whichever is more, and never more than OpenAI needs.
     """
-    return np.minimum(np.maximum(compute_spend * azure_share, azure_commitment_due), compute_spend)
+    return np.minimum(np.maximum(azure_by_choice, azure_not_counted + azure_commitment_due), compute_spend)
 
 
-def azure_commitment_unmet(azure_commitment_due, azure_compute_revenue):
-    """Committed Azure purchases beyond what OpenAI needs, put off. [US$ bn, flow]"""
-    return np.maximum(azure_commitment_due - azure_compute_revenue, 0)
+def azure_counted_to_date(prior_azure_counted_to_date, azure_compute_revenue, azure_not_counted):
+    """Azure purchases counted towards the commitment to date. [US$ bn, balance]"""
+    return prior_azure_counted_to_date + azure_compute_revenue - azure_not_counted
+
+
+def azure_commitment_unmet(azure_commitment_to_date, azure_counted_to_date):
+    """Committed Azure purchases put off to date, beyond what OpenAI needs. [US$ bn, balance]"""
+    return np.maximum(azure_commitment_to_date - azure_counted_to_date, 0)
 
 
 def azure_compute_profit(azure_compute_revenue, microsoft_credits, azure_compute_margin):

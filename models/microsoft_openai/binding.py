@@ -60,6 +60,6 @@ def binds_insolvency(cash):
     return cash < 0
 
 
-def binds_azure_commitment(azure_commitment_due, compute_spend, azure_share):
+def binds_azure_commitment(azure_not_counted, azure_commitment_due, azure_by_choice):
     """The Azure commitment makes OpenAI buy more than it would choose. [flag, flag]"""
-    return azure_commitment_due > compute_spend * azure_share
+    return azure_not_counted + azure_commitment_due > azure_by_choice

@@ -13,12 +13,30 @@ def distributable_cash(operating_distribution, exit_cash):
     return operating_distribution + exit_cash
 
 
-def capped_fraction(converted_fraction, exit_fraction, is_converted_at_exit):
+def converted_distribution_days(period_start, period_end, distribution_start, exit_date, effective_conversion_date):
+    """Days of the period, after conversion, in which cash is distributed. [days, rate]"""
+    return np.maximum(
+        np.minimum(period_end, exit_date)
+        - np.maximum(np.maximum(period_start, distribution_start), effective_conversion_date)
+        + 1,
+        0,
+    )
+
+
+def capped_days_fraction(distribution_days, converted_distribution_days, converted_fraction):
+    """Part of cash from operations that goes through the tiers. [fraction, rate]
+
+    By the days before conversion among those in which cash is distributed; among all, where it is in none.
+    """
+    return np.where(distribution_days > 0, 1 - converted_distribution_days / distribution_days, 1 - converted_fraction)
+
+
+def capped_fraction(capped_days_fraction, exit_fraction, is_converted_at_exit):
     """Part of distributable cash that goes through the tiers. [fraction, rate]
 
-    Cash from operations by the days before conversion; exit proceeds by the structure on the exit date.
+    Exit proceeds go by the structure on the exit date.
     """
-    return (1 - converted_fraction) * (1 - exit_fraction) + (1 - is_converted_at_exit) * exit_fraction
+    return capped_days_fraction * (1 - exit_fraction) + (1 - is_converted_at_exit) * exit_fraction
 
 
 def capped_cash(distributable_cash, capped_fraction):

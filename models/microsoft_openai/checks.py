@@ -161,6 +161,16 @@ def check_exit(is_exit_period, exit_date, valuation_date):
     return 1 - total(is_exit_period) * (exit_date > valuation_date)
 
 
+def check_cap_reading(cap_includes_principal, microsoft_cap, cap_on_profit_most):
+    """A cap that counts principal already is not raised by it again. [flag, once]
+
+    Amounts above the highest cap on profit alone were reported with principal in them.
+    """
+    return np.logical_and(
+        1 - cap_includes_principal, np.logical_and(microsoft_cap > cap_on_profit_most, microsoft_cap < np.inf)
+    )
+
+
 def largest_gap_for_holders(
     check_distribution, check_tiers, check_caps, check_ownership, check_no_negative_capped, check_no_negative_equity
 ):
@@ -182,6 +192,16 @@ def largest_gap_for_company(check_cash, check_losses, check_share_cap, check_str
     )
 
 
-def check_all(largest_gap_for_holders, largest_gap_for_company, check_tolerance, check_exit):
+def check_dates(azure_commitment_start, azure_commitment_end, refundable_notes_date, refund_date):
+    """What begins ends no earlier than it begins. [flag, once]"""
+    return np.logical_or(azure_commitment_start > azure_commitment_end, refundable_notes_date > refund_date)
+
+
+def is_misread(check_exit, check_cap_reading, check_dates):
+    """A check on the terms given is not zero. [flag, once]"""
+    return np.logical_or(check_exit > 0, np.logical_or(check_cap_reading, check_dates))
+
+
+def check_all(largest_gap_for_holders, largest_gap_for_company, check_tolerance, is_misread):
     """Master check: 0 when every check is zero. [flag, once]"""
-    return np.logical_or(np.maximum(largest_gap_for_holders, largest_gap_for_company) > check_tolerance, check_exit > 0)
+    return np.logical_or(np.maximum(largest_gap_for_holders, largest_gap_for_company) > check_tolerance, is_misread)

@@ -18,6 +18,16 @@ def converted_fraction(period_end, effective_conversion_date, days_in_period):
     return np.minimum(np.maximum(period_end - effective_conversion_date + 1, 0) / days_in_period, 1)
 
 
+def capped_held_fraction(held_fraction, converted_fraction):
+    """Part of the period before both conversion and exit. [fraction, rate]"""
+    return np.minimum(held_fraction, 1 - converted_fraction)
+
+
+def converted_held_fraction(held_fraction, capped_held_fraction):
+    """Part of the period after conversion and up to the exit. [fraction, rate]"""
+    return held_fraction - capped_held_fraction
+
+
 def is_converted_at_exit(exit_date, effective_conversion_date):
     """The exit is shared by ownership, not by the waterfall. [flag, once]"""
     return exit_date >= effective_conversion_date
@@ -41,6 +51,8 @@ def refund_years(refund_date, refundable_notes_date, discount_basis):
 def refund_due(is_refund_period, refundable_notes, refund_interest, refund_years):
     """Notes to be handed back with interest after a block. [US$ bn, flow]
 
+    Only a block gives the right to ask for the money; a company that never sets out to convert keeps it, and
+    the notes go on earning interest until an exit.
     Source: Reuters on the October 2024 notes; The Obsolete newsletter, 7 May 2025.
     """
     return is_refund_period * refundable_notes * (1 + refund_interest) ** refund_years

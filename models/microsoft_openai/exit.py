@@ -11,9 +11,12 @@ def multiple_value(prior_yearly_revenue, yearly_revenue, held_fraction, exit_mul
     return (prior_yearly_revenue + (yearly_revenue - prior_yearly_revenue) * held_fraction) * exit_multiple
 
 
-def perpetuity_value(free_cash_flow, periods_per_year, perpetuity_growth, equity_discount_rate):
-    """Value of the business by free cash flow that grows for ever. [US$ bn, balance]"""
-    return free_cash_flow * periods_per_year * (1 + perpetuity_growth) / (equity_discount_rate - perpetuity_growth)
+def perpetuity_value(business_cash_flow, periods_per_year, perpetuity_growth, equity_discount_rate):
+    """Value of the business by free cash flow that grows for ever. [US$ bn, balance]
+
+    Interest on cash is left out of it: the cash goes with the business at its own worth.
+    """
+    return business_cash_flow * periods_per_year * (1 + perpetuity_growth) / (equity_discount_rate - perpetuity_growth)
 
 
 def cash_at_exit(prior_cash, cash_before_distribution, operating_distribution, held_fraction):

@@ -11,9 +11,42 @@ def committed_money(committed_funding, conditional_funding, is_converted_in_time
     return committed_funding + conditional_funding * is_converted_in_time
 
 
-def refund_paid(refund_due, notes_with_interest):
+def note_years(days_in_period, capped_held_fraction, discount_basis):
+    """Years of the period in which notes earn interest: to conversion or exit. [number, rate]"""
+    return days_in_period * capped_held_fraction / discount_basis
+
+
+def note_growth(note_interest, note_years):
+    """Growth of notes by the interest of the period. [multiple, rate]"""
+    return (1 + note_interest) ** note_years
+
+
+def issue_growth(note_interest, note_years, mid_period):
+    """Growth of notes sold in the period, which are taken to be sold in its middle. [multiple, rate]"""
+    return (1 + note_interest) ** (note_years * (1 - mid_period))
+
+
+def agreed_notes_issued(committed_money, prior_is_converted, held_fraction):
+    """Notes for the money of rounds agreed before conversion. [US$ bn, flow]
+
+    Such money that arrives in the period of conversion comes as notes too.
+    """
+    return committed_money * (1 - prior_is_converted) * held_fraction
+
+
+def agreed_notes_due(prior_agreed_notes, note_growth, agreed_notes_issued, issue_growth):
+    """Notes of rounds agreed, with interest. [US$ bn, balance]"""
+    return prior_agreed_notes * note_growth + agreed_notes_issued * issue_growth
+
+
+def refund_paid(refund_due, agreed_notes_due):
     """Notes handed back after a block. [US$ bn, flow]"""
-    return np.minimum(refund_due, notes_with_interest)
+    return np.minimum(refund_due, agreed_notes_due)
+
+
+def agreed_notes_left(agreed_notes_due, refund_paid):
+    """Notes of rounds agreed that are not handed back. [US$ bn, balance]"""
+    return agreed_notes_due - refund_paid
 
 
 def cash_before_raising(prior_cash, planned_free_cash_flow, committed_money, microsoft_cash_in, refund_paid):
@@ -77,9 +110,14 @@ def cash_before_distribution(prior_cash, free_cash_flow, money_in, refund_paid):
     return prior_cash + free_cash_flow + money_in - refund_paid
 
 
-def distribution_fraction(period_end, distribution_start, days_in_period, held_fraction):
+def distribution_days(period_start, period_end, distribution_start, exit_date):
+    """Days of the period in which cash is distributed to today's holders. [days, rate]"""
+    return np.maximum(np.minimum(period_end, exit_date) - np.maximum(period_start, distribution_start) + 1, 0)
+
+
+def distribution_fraction(distribution_days, days_in_period):
     """Part of the period in which cash is distributed to today's holders. [fraction, rate]"""
-    return np.minimum(np.maximum(period_end - distribution_start + 1, 0) / days_in_period, 1) * held_fraction
+    return distribution_days / days_in_period
 
 
 def operating_distribution(free_cash_flow, payout_ratio, cash_before_distribution, minimum_cash, distribution_fraction):
@@ -100,45 +138,45 @@ def cash(cash_before_distribution, distributable_cash, exit_cash):
     return cash_before_distribution - (distributable_cash - exit_cash)
 
 
-def notes_with_interest(prior_notes, note_interest, period_years):
-    """Notes of the capped years, with the period's interest. [US$ bn, balance]"""
-    return prior_notes * (1 + note_interest * period_years)
+def late_notes_issued(raised, capped_held_fraction):
+    """Notes for money raised in new rounds while the return is capped, up to the exit. [US$ bn, flow]
 
-
-def notes_issued(raised, converted_fraction, committed_money, prior_is_converted, held_fraction):
-    """Money raised as notes while the return is capped, up to the exit. [US$ bn, flow]
-
-    A capped company has no unlimited shares to sell: rounds are notes that become shares on conversion. So
-    does money of a round agreed before it that arrives in the period of conversion.
+    A capped company has no unlimited shares to sell: rounds are notes that become shares on conversion.
     Source: Reuters on the October 2024 round; CNBC on the SoftBank round of 2025.
     """
-    return (raised * (1 - converted_fraction) + committed_money * (1 - prior_is_converted)) * held_fraction
+    return raised * capped_held_fraction
 
 
-def equity_raised(raised, converted_fraction, committed_money, prior_is_converted, held_fraction):
+def late_notes_due(prior_late_notes, note_growth, late_notes_issued, issue_growth):
+    """Notes of new rounds, with interest. [US$ bn, balance]"""
+    return prior_late_notes * note_growth + late_notes_issued * issue_growth
+
+
+def equity_raised(raised, converted_held_fraction, committed_money, prior_is_converted, held_fraction):
     """Money raised for shares after conversion, up to the exit. [US$ bn, flow]"""
-    return (raised * converted_fraction + committed_money * prior_is_converted) * held_fraction
+    return raised * converted_held_fraction + committed_money * prior_is_converted * held_fraction
 
 
-def notes_repaid(
-    is_exit_period, is_converted_at_exit, exit_equity_value, notes_with_interest, notes_issued, refund_paid
-):
+def notes_repaid(is_exit_period, is_converted_at_exit, exit_equity_value, agreed_notes_left, late_notes_due):
     """Notes repaid out of an exit that is still capped. [US$ bn, flow]"""
     return (
-        is_exit_period
-        * (1 - is_converted_at_exit)
-        * np.minimum(exit_equity_value, notes_with_interest + notes_issued - refund_paid)
+        is_exit_period * (1 - is_converted_at_exit) * np.minimum(exit_equity_value, agreed_notes_left + late_notes_due)
     )
 
 
-def notes_to_convert(notes_with_interest, notes_issued, refund_paid, notes_repaid):
-    """Notes outstanding before any of them become shares. [US$ bn, balance]"""
-    return notes_with_interest + notes_issued - refund_paid - notes_repaid
+def agreed_notes(agreed_notes_left, is_converted, is_exit_period):
+    """Notes of rounds agreed; none once they are shares or the company is sold. [US$ bn, balance]"""
+    return agreed_notes_left * (1 - is_converted) * (1 - is_exit_period)
 
 
-def notes(notes_to_convert, is_converted):
-    """Notes outstanding; none once they have become shares. [US$ bn, balance]"""
-    return notes_to_convert * (1 - is_converted)
+def late_notes(late_notes_due, is_converted, is_exit_period):
+    """Notes of new rounds; none once they are shares or the company is sold. [US$ bn, balance]"""
+    return late_notes_due * (1 - is_converted) * (1 - is_exit_period)
+
+
+def notes(agreed_notes, late_notes):
+    """Notes outstanding. [US$ bn, balance]"""
+    return agreed_notes + late_notes
 
 
 def round_price(yearly_revenue, round_multiple, price_scale):
@@ -146,9 +184,9 @@ def round_price(yearly_revenue, round_multiple, price_scale):
     return yearly_revenue * round_multiple * price_scale
 
 
-def shares_for_employees(stock_compensation, converted_fraction, held_fraction):
+def shares_for_employees(stock_compensation, converted_held_fraction):
     """Worth of shares issued to employees, up to the exit. [US$ bn, flow]"""
-    return stock_compensation * converted_fraction * held_fraction
+    return stock_compensation * converted_held_fraction
 
 
 def shares_issued(equity_raised, shares_for_employees):

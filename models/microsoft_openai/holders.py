@@ -27,9 +27,9 @@ def commitments_to_come(coming_committed_funding, coming_conditional_funding, is
     return coming_committed_funding + coming_conditional_funding * is_converted_in_time
 
 
-def notes_to_come(raised, converted_fraction, commitments_to_come, prior_is_converted, held_fraction):
+def notes_to_come(late_notes_issued, commitments_to_come, prior_is_converted, held_fraction):
     """Money investors have yet to put into notes. [US$ bn, flow]"""
-    return (raised * (1 - converted_fraction) + commitments_to_come * (1 - prior_is_converted)) * held_fraction
+    return late_notes_issued + commitments_to_come * (1 - prior_is_converted) * held_fraction
 
 
 def notes_to_come_value(notes_to_come, contract_discount_factor):
@@ -62,9 +62,9 @@ def investors_value(investors_distribution_value, notes_exit_value, refund_value
     return investors_distribution_value + notes_exit_value + refund_value - notes_to_come_value
 
 
-def new_investors_money(raised, converted_fraction, commitments_to_come, prior_is_converted, held_fraction):
+def new_investors_money(raised, converted_held_fraction, commitments_to_come, prior_is_converted, held_fraction):
     """Money investors after conversion have yet to put in. [US$ bn, flow]"""
-    return (raised * converted_fraction + commitments_to_come * prior_is_converted) * held_fraction
+    return raised * converted_held_fraction + commitments_to_come * prior_is_converted * held_fraction
 
 
 def new_investors_distribution_value(new_investors_equity_distribution, distribution_value_factor):

@@ -100,6 +100,11 @@ def running_costs(inference_cost, people_cost, sales_marketing_cost, stock_compe
     return inference_cost + people_cost + sales_marketing_cost + stock_compensation
 
 
+def gross_margin(revenue, inference_cost, revenue_share_paid):
+    """Gross margin after compute for inference and the revenue share. [fraction, rate]"""
+    return np.where(revenue > 0, 1 - (inference_cost + revenue_share_paid) / revenue, 0)
+
+
 def long_run_training_ratio(inference_cost_ratio, people_cost_ratio, sales_marketing_cost_ratio, long_run_margin):
     """Compute for training that leaves the long-run margin. [fraction, rate]"""
     return np.maximum(1 - inference_cost_ratio - people_cost_ratio - sales_marketing_cost_ratio - long_run_margin, 0)
@@ -125,40 +130,79 @@ def operating_profit(planned_operating_profit, training_cut):
     return planned_operating_profit + training_cut
 
 
-def planned_tax(planned_operating_profit, prior_losses_carried, loss_use_limit, tax_rate):
+def interest_income(prior_cash, cash_yield, days_in_period, discount_basis):
+    """Interest on the cash held when the period begins. [US$ bn, flow]"""
+    return np.maximum(prior_cash, 0) * ((1 + cash_yield) ** (days_in_period / discount_basis) - 1)
+
+
+def planned_taxable_profit(planned_operating_profit, interest_income):
+    """Profit before tax if all training can be funded. [US$ bn, flow]"""
+    return planned_operating_profit + interest_income
+
+
+def taxable_profit(operating_profit, interest_income):
+    """Profit before tax, interest on cash included. [US$ bn, flow]"""
+    return operating_profit + interest_income
+
+
+def planned_tax(planned_taxable_profit, prior_losses_carried, loss_use_limit, tax_rate):
     """Tax if all training can be funded. [US$ bn, flow]"""
     return tax_rate * (
-        np.maximum(planned_operating_profit, 0)
-        - np.minimum(prior_losses_carried, np.maximum(planned_operating_profit, 0) * loss_use_limit)
+        np.maximum(planned_taxable_profit, 0)
+        - np.minimum(prior_losses_carried, np.maximum(planned_taxable_profit, 0) * loss_use_limit)
     )
 
 
-def losses_used(prior_losses_carried, operating_profit, loss_use_limit):
+def losses_used(prior_losses_carried, taxable_profit, loss_use_limit):
     """Past losses set against profit. [US$ bn, flow]
 
     Source: US Internal Revenue Code, section 172(a)(2): at most 80 % of the profit.
     """
-    return np.minimum(prior_losses_carried, np.maximum(operating_profit, 0) * loss_use_limit)
+    return np.minimum(prior_losses_carried, np.maximum(taxable_profit, 0) * loss_use_limit)
 
 
-def losses_carried(prior_losses_carried, operating_profit, losses_used):
+def losses_carried(prior_losses_carried, taxable_profit, losses_used):
     """Losses carried forward. [US$ bn, balance]"""
-    return prior_losses_carried + np.maximum(0 - operating_profit, 0) - losses_used
+    return prior_losses_carried + np.maximum(0 - taxable_profit, 0) - losses_used
 
 
-def tax(tax_rate, operating_profit, losses_used):
+def tax(tax_rate, taxable_profit, losses_used):
     """Tax on profit. [US$ bn, flow]"""
-    return tax_rate * (np.maximum(operating_profit, 0) - losses_used)
+    return tax_rate * (np.maximum(taxable_profit, 0) - losses_used)
 
 
-def planned_free_cash_flow(planned_operating_profit, stock_compensation, microsoft_credits, planned_tax):
-    """Free cash flow if all training can be funded. [US$ bn, flow]"""
-    return planned_operating_profit + stock_compensation + microsoft_credits - planned_tax
+def payables(inference_cost, planned_training_cost, period_years, payment_delay):
+    """Compute received and not yet paid for. [US$ bn, balance]
+
+    On training as planned, so that a cut saves its cash at once.
+    Source: Microsoft's 10-K of July 2026 on what OpenAI owed it.
+    """
+    return (inference_cost + planned_training_cost) / period_years * payment_delay
 
 
-def free_cash_flow(operating_profit, stock_compensation, microsoft_credits, tax):
+def payables_increase(payables, prior_payables):
+    """Cash kept by paying for compute later. [US$ bn, flow]"""
+    return payables - prior_payables
+
+
+def planned_free_cash_flow(
+    planned_taxable_profit, stock_compensation, microsoft_credits, payables_increase, planned_tax
+):
+    """Free cash flow if all training can be funded. [US$ bn, flow]
+
+    The need for money follows from it: whoever pins free cash flow in a year to come pins this row with it.
+    """
+    return planned_taxable_profit + stock_compensation + microsoft_credits + payables_increase - planned_tax
+
+
+def free_cash_flow(taxable_profit, stock_compensation, microsoft_credits, payables_increase, tax):
     """Free cash flow. [US$ bn, flow]
 
     Stock compensation is not paid in cash, nor is the compute that Microsoft's credits pay for.
     """
-    return operating_profit + stock_compensation + microsoft_credits - tax
+    return taxable_profit + stock_compensation + microsoft_credits + payables_increase - tax
+
+
+def business_cash_flow(free_cash_flow, interest_income, tax_rate):
+    """Free cash flow of the business without its cash. [US$ bn, flow]"""
+    return free_cash_flow - interest_income * (1 - tax_rate)

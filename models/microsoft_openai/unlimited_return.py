@@ -21,12 +21,38 @@ def is_newly_converted(is_converted, prior_is_converted):
     return is_converted * (1 - prior_is_converted)
 
 
-def notes_conversion_fraction(is_newly_converted, stake_is_before_notes, notes_to_convert, conversion_price):
-    """Part of the company that notes become on conversion. [fraction, rate]
+def agreed_conversion_fraction(is_newly_converted, stake_is_before_notes, agreed_notes_left, conversion_price):
+    """Part of the company that notes of rounds agreed become on conversion. [fraction, rate]
 
     Where the stake agreed is the one before notes, they dilute everyone; else it counts them already.
     """
-    return is_newly_converted * stake_is_before_notes * notes_to_convert / (conversion_price + notes_to_convert)
+    return is_newly_converted * stake_is_before_notes * agreed_notes_left / (conversion_price + agreed_notes_left)
+
+
+def late_note_value(late_notes_due, prior_late_notes):
+    """New notes and interest on earlier ones. [US$ bn, flow]"""
+    return late_notes_due - prior_late_notes
+
+
+def late_note_dilution(late_note_value, round_price):
+    """Part of the company that new notes and interest will take. [fraction, rate]
+
+    Each note, and each interest on it, at the price of its own period's round.
+    """
+    return np.where(late_note_value > 0, late_note_value / (round_price + late_note_value), 0)
+
+
+def late_note_claim(prior_late_note_claim, late_note_dilution, prior_is_converted):
+    """Part of the company that notes of new rounds become on conversion. [fraction, balance]"""
+    return (prior_late_note_claim * (1 - late_note_dilution) + late_note_dilution) * (1 - prior_is_converted)
+
+
+def notes_conversion_fraction(agreed_conversion_fraction, is_newly_converted, late_note_claim):
+    """Part of the company that all notes become on conversion. [fraction, rate]
+
+    Rounds that nobody had agreed when the stake was talked of dilute everyone under either reading of it.
+    """
+    return 1 - (1 - agreed_conversion_fraction) * (1 - is_newly_converted * late_note_claim)
 
 
 def kept_fraction(dilution, notes_conversion_fraction):

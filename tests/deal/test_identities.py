@@ -53,6 +53,7 @@ def random_settings(deal: Deal, seed: int) -> dict[str, np.ndarray]:
         elif not parameter.is_dated or random.random() < 0.5:
             settings[name] = drawn(parameter, random)
     settings["exit_date"] = np.minimum(settings["exit_date"], LAST_DAY)  # or check_exit says that nobody is paid
+    settings["cap_on_profit_most"] = np.full(FUTURES, NEVER)  # or check_cap_reading doubts caps drawn at random
     for names in groups.values():
         shares = random.dirichlet(np.ones(len(names)), FUTURES)
         shares[:, -1] = 1 - shares[:, :-1].sum(axis=1)
@@ -110,7 +111,7 @@ def test_quarters_and_years_give_nearly_the_same_answer(deal: Deal) -> None:
     for scenario in deal.scenarios:
         in_years = deal.case(scenario)["total_value"]
         in_quarters = deal.case(scenario, set={"periods_per_year": 4})["total_value"]
-        assert in_quarters == pytest.approx(in_years, rel=0.05), scenario
+        assert in_quarters == pytest.approx(in_years, rel=0.02), scenario
 
 
 @pytest.mark.parametrize(
@@ -120,9 +121,9 @@ def test_quarters_and_years_give_nearly_the_same_answer(deal: Deal) -> None:
         ("plan_2025_q3", "revenue", {2025: 13, 2030: 200}),
         ("plan_2026_q1", "revenue", {2026: 30, 2027: 62, 2030: 283}),
         ("plan_hsbc", "revenue", {2030: 213}),
-        ("plan_2025_q1", "free_cash_flow", {2026: -8, 2027: -20, 2028: -11, 2029: 12, 2030: 41}),
-        ("plan_2025_q3", "free_cash_flow", {2026: -17, 2027: -35, 2028: -47, 2029: -8, 2030: 38}),
-        ("plan_2026_q1", "free_cash_flow", {2026: -25, 2027: -57, 2028: -85, 2029: -51, 2030: 39}),
+        ("plan_2025_q1", "free_cash_flow", {2025: -7, 2026: -8, 2027: -20, 2028: -11, 2029: 12, 2030: 41}),
+        ("plan_2025_q3", "free_cash_flow", {2025: -9, 2026: -17, 2027: -35, 2028: -47, 2029: -8, 2030: 38}),
+        ("plan_2026_q1", "free_cash_flow", {2025: -8, 2026: -25, 2027: -57, 2028: -85, 2029: -51, 2030: 39}),
     ],
 )
 def test_a_plan_shows_the_figures_it_was_reported_with(
@@ -130,8 +131,7 @@ def test_a_plan_shows_the_figures_it_was_reported_with(
 ) -> None:
     figures = deal.case(plan)[row]
     for year, figure in reported.items():
-        # the share Microsoft pays back, 0.5 to 4 a year, is not in the reported plans
-        assert figures[year - 2019] == pytest.approx(figure, abs=0.05 if row == "revenue" else 4.5)
+        assert figures[year - 2019] == pytest.approx(figure, abs=0.05)
 
 
 @pytest.mark.parametrize("scenario", ["status_quo", "new_deal"])
@@ -216,7 +216,7 @@ def test_more_revenue_share_moves_value_from_openais_side_to_microsoft(deal: Dea
 
 def test_the_revenue_share_alone_neither_makes_nor_destroys_cash(deal: Deal) -> None:
     # With money to spare and nothing yet distributed, what Microsoft gets is what OpenAI's cash flow lacks.
-    free = {"raising_limit_capped": 200, "tax_rate": "0%"}
+    free = {"raising_limit_capped": 200, "tax_rate": "0%", "cash_yield": "0%"}
     low = deal.case("status_quo", set={**free, "revenue_share_rate": "10%"})
     high = deal.case("status_quo", set={**free, "revenue_share_rate": "20%"})
     paid = high["revenue_share_paid"] - low["revenue_share_paid"]

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from dealgrid import Case, Deal
+from dealgrid import Case, Deal, InputError
+from microsoft_openai.checks import check_dates
 from tests.tolerance import NUMPY
+
+TERMS = ("azure_commitment_start", "azure_commitment_end", "refundable_notes_date", "refund_date")
 
 # Cash at which Microsoft's cap binds: what tiers 1 and 2 take, and the rest of the cap at 49 %.
 BINDS_AT = {92: 17.494 + (92 - 12.975) / 0.49, 105: 17.494 + (105 - 12.975) / 0.49}
@@ -162,6 +165,27 @@ def test_a_stake_of_27_percent_of_500_is_135(deal: Deal) -> None:
     assert case["microsoft_equity_distribution"].sum() == pytest.approx(135, rel=NUMPY)
 
 
+def test_conversion_inside_a_year_divides_cash_by_the_days_in_which_it_is_distributed(deal: Deal) -> None:
+    pins = {"distributable_cash": 0.0, "distributable_cash@2027": 184.0}
+    dates = {"conversion_date": "2027-10-01", "distribution_start": "2027-07-01"}
+    case = deal.case("status_quo", set=dates, pins=pins)
+    assert case["distribution_fraction"][8] == pytest.approx(184 / 365, rel=NUMPY)
+    assert case["capped_cash"][8] == pytest.approx(92, rel=NUMPY)  # July to September
+    assert case["equity_cash"][8] == pytest.approx(92, rel=NUMPY)  # October to December
+
+
+def test_exit_and_start_of_distributions_in_one_year_count_the_days_between(deal: Deal) -> None:
+    case = deal.case("new_deal", set={"distribution_start": "2035-04-01", "exit_date": "2035-06-30"})
+    assert case["distribution_fraction"][16] == pytest.approx(91 / 365, rel=NUMPY)
+
+
+def test_conversion_and_exit_in_one_year_part_its_money_by_days(deal: Deal) -> None:
+    dates = {"conversion_date": "2031-04-01", "exit_date": "2031-06-30"}
+    case = deal.case("new_deal", set=dates, pins={"raised@2031": 365.0})
+    assert case["late_notes_issued"][12] == pytest.approx(90, rel=NUMPY)  # January to March
+    assert case["equity_raised"][12] == pytest.approx(91, rel=NUMPY)  # April to June
+
+
 def test_conversion_inside_a_year_divides_its_cash_by_days(deal: Deal) -> None:
     pins = {"distributable_cash": 0.0, "distributable_cash@2027": 365.0}
     case = deal.case("status_quo", set={"conversion_date": "2027-12-02"}, pins=pins)
@@ -214,16 +238,64 @@ def test_cash_is_discounted_from_the_middle_of_its_period_and_the_exit_from_its_
 
 
 def test_losses_carried_forward_shelter_four_fifths_of_profit(deal: Deal) -> None:
-    pins = {"operating_profit": 0.0, "operating_profit@2031": -50.0, "operating_profit@2032": 40.0}
-    case = deal.case("status_quo", pins=pins | {"operating_profit@2033": 40.0})
+    pins = {"taxable_profit": 0.0, "taxable_profit@2031": -50.0, "taxable_profit@2032": 40.0}
+    case = deal.case("status_quo", pins=pins | {"taxable_profit@2033": 40.0})
     assert case["losses_used"][13:15] == pytest.approx([32, 18], rel=NUMPY)  # 80 % of 40, then what is left of 50
     assert case["tax"][13:15] == pytest.approx([0.24 * 8, 0.24 * 22], rel=NUMPY)
 
 
+def bought(deal: Deal, compute: dict[int, float], **settings: object) -> Case:
+    """A case in which OpenAI needs this compute, chooses nothing of it from Azure, and has committed 70 in all."""
+    pins = {"compute_spend": 0.0} | {f"compute_spend@{year}": amount for year, amount in compute.items()}
+    terms = {"azure_commitment": 70, "azure_commitment_start": "2026-01-01", "azure_commitment_end": "2032-12-31"}
+    return deal.case("closed_oct_2025", set=terms | settings, pins={"azure_share": 0.0} | pins)
+
+
 def test_the_azure_commitment_is_spread_over_its_days(deal: Deal) -> None:
-    case = deal.case("closed_oct_2025")
-    assert case["azure_commitment_due"].sum() == pytest.approx(250, rel=NUMPY)
-    assert case["azure_commitment_due"][7] == pytest.approx(250 * 365 / 2557, rel=NUMPY)  # 2026 to 2032
+    case = bought(deal, dict.fromkeys(range(2025, 2041), 100))
+    assert case["azure_compute_revenue"].sum() == pytest.approx(70, rel=NUMPY)
+    assert case["azure_compute_revenue"][6:9] == pytest.approx([0, 70 * 365 / 2557, 70 * 365 / 2557], rel=NUMPY)
+    assert case["azure_commitment_unmet"].max() == pytest.approx(0, abs=1e-12)
+
+
+def test_what_is_bought_early_beyond_the_commitment_need_not_be_bought_later(deal: Deal) -> None:
+    case = bought(deal, dict.fromkeys(range(2026, 2041), 100) | {2026: 25}, azure_commitment_end="2032-12-30")
+    plain = case["azure_compute_revenue"].sum()
+    by_choice = deal.case("closed_oct_2025", set={"azure_commitment": 70},
+                          pins={"compute_spend": 100.0, "azure_share": 0.0, "azure_share@2026": 0.25})  # fmt: skip
+    # 25 by choice in 2026 are what 70 × 365/2557 = 9.99 a year ask of it and of 2027 and half of 2028
+    assert by_choice["azure_compute_revenue"][7:10] == pytest.approx([25, 0, 70 * 1096 / 2557 - 25], rel=NUMPY)
+    assert by_choice["azure_compute_revenue"][7:].sum() == pytest.approx(70, rel=NUMPY)
+    assert plain == pytest.approx(70, rel=NUMPY)
+
+
+def test_what_cannot_be_used_is_put_off_until_it_can_even_after_the_end(deal: Deal) -> None:
+    case = bought(deal, dict.fromkeys(range(2026, 2033), 4) | {2033: 30, 2034: 30})
+    assert case["azure_compute_revenue"][7:17] == pytest.approx([4] * 7 + [30, 12, 0], rel=NUMPY)  # 70 − 7 × 4 − 30
+    assert case["azure_commitment_unmet"][13:16] == pytest.approx([42, 12, 0], rel=NUMPY)
+    assert case["binds_azure_commitment"][7:17].tolist() == [1] * 9 + [0]
+
+
+def test_only_purchases_from_the_first_day_count_towards_the_commitment(deal: Deal) -> None:
+    terms = {"azure_commitment": 70, "azure_commitment_start": "2027-10-01", "azure_commitment_end": "2034-09-30"}
+    pins = {"compute_spend": 100.0, "azure_share": 0.1}
+    case = deal.case("closed_oct_2025", set=terms, pins=pins)
+    assert case["azure_counted_to_date"][8] == pytest.approx(10 * 92 / 365, rel=NUMPY)  # October to December 2027
+    assert case["azure_compute_revenue"][7:9] == pytest.approx([10, 10], rel=NUMPY)
+
+
+def test_a_commitment_that_ends_before_it_begins_is_refused(deal: Deal) -> None:
+    with pytest.raises(InputError, match="azure_commitment_end"):
+        deal.case("closed_oct_2025", set={"azure_commitment_end": "2027-12-31"})
+    with pytest.raises(InputError, match="azure_commitment_start"):
+        deal.case("closed_oct_2025", set={"azure_commitment_start": "2033-01-01"})
+
+
+def test_dates_out_of_order_fail_a_check_where_a_range_was_widened(deal: Deal) -> None:
+    for date in ("azure_commitment_end", "refund_date"):
+        given = {name: deal.parameters[name].number for name in TERMS} | {date: 40000.0}  # in 2009
+        assert check_dates(**given)
+        assert not check_dates(**{name: deal.parameters[name].number for name in TERMS})
 
 
 def test_microsofts_money_is_13_75_in_all_and_credits_cost_their_margin_less(deal: Deal) -> None:
@@ -240,22 +312,65 @@ def test_money_already_put_in_is_no_cost_from_the_valuation_date(deal: Deal) -> 
     assert np.all(case["outlay_to_come"][:6] == 0)
 
 
-def test_the_stake_falls_from_32_5_to_27_to_25_percent_on_the_reported_rounds(deal: Deal) -> None:
-    rounds = {"2024-10-02": 5.85, "2025-04-01": 10, "2025-12-31": 20, "2026-06-30": 58}  # 58 at 730 in the end
-    settings = {"microsoft_stake": "32.5%", "stake_is_before_notes": True, "committed_funding": rounds}
+def test_the_stake_falls_from_32_5_to_27_percent_as_notes_become_shares(deal: Deal) -> None:
+    settings = {"microsoft_stake": "32.5%", "stake_is_before_notes": True}
     ownership = deal.case("closed_oct_2025", set=settings)["microsoft_ownership"]
     assert ownership[6] == pytest.approx(0.27, abs=0.005)  # about 27 % at the end of 2025
-    assert ownership[7] == pytest.approx(0.25, abs=0.005)  # about 25 % on 30 June 2026
+
+
+def test_the_stake_falls_from_27_to_25_percent_by_june_2026_on_the_round_of_march(deal: Deal) -> None:
+    ownership = deal.case("amended_apr_2026", set={"periods_per_year": 4})["microsoft_ownership"]
+    reported = {27: 0.27, 28: 0.27, 29: 0.25}  # SEC filings: 31 December 2025, 31 March and 30 June 2026
+    for quarter, stake in reported.items():
+        assert ownership[quarter] == pytest.approx(stake, abs=0.005)
+    round_alone = 0.27 * 730 / (730 + 58)
+    assert ownership[29] == pytest.approx(round_alone, abs=0.005)  # the rest is shares for employees
 
 
 def test_notes_become_shares_at_the_price_agreed(deal: Deal) -> None:
     case = deal.case(
         "new_deal", set={"stake_is_before_notes": True, "microsoft_stake": "32.5%"}, pins={"dilution": 0.0}
     )
-    notes = case["notes_to_convert"][6]
+    notes = case["agreed_notes_left"][6]
     assert case["microsoft_ownership"][6] == pytest.approx(0.325 * (1 - notes / (235 + notes)), rel=NUMPY)
     assert case["notes"][6] == 0
     assert case.checks.passed
+
+
+def late(deal: Deal, **settings: object) -> Case:
+    """Conversion at the end of 2028, after rounds of 30 and 40 at prices of 270 and 360 that nobody had agreed."""
+    pins = {"raised": 0.0, "raised@2026": 30.0, "raised@2027": 40.0, "committed_money": 0.0, "dilution": 0.0}
+    prices = {"round_price@2026": 270.0, "round_price@2027": 360.0}
+    terms = {"conversion_date": "2028-12-31", "note_interest": "0%", "microsoft_stake": "30%"}
+    return deal.case("new_deal", set=terms | settings, pins=pins | prices)
+
+
+def test_rounds_nobody_had_agreed_dilute_everyone_at_their_own_prices(deal: Deal) -> None:
+    for is_before in (False, True):  # of notes agreed there are none here, so the readings are one
+        case = late(deal, stake_is_before_notes=is_before)
+        assert case["late_note_claim"][7:9] == pytest.approx([0.1, 0.19], rel=NUMPY)  # 30/300; 0.1 × 0.9 + 40/400
+        assert case["microsoft_ownership"][9] == pytest.approx(0.3 * 0.81, rel=NUMPY)
+        investors = 0.7 * 20 / 72 * 0.81 + 0.19
+        assert case["investors_ownership"][9] == pytest.approx(investors, rel=NUMPY)
+        assert case.checks.passed
+
+
+def test_interest_on_notes_compounds_by_years_whatever_the_period(deal: Deal) -> None:
+    at_once = {"raised": 0.0, "committed_money": 0.0}
+    years = deal.case("status_quo", pins=at_once | {"raised@2026": 10.0})["notes"]
+    one_quarter = at_once | {"raised@2026-Q3": 10.0}
+    quarter = deal.case("status_quo", set={"periods_per_year": 4}, pins=one_quarter)["notes"]
+    spread = deal.case("status_quo", set={"periods_per_year": 4}, pins=at_once | {"raised@2026": 10.0})["notes"]
+    assert years[7:9] == pytest.approx([10 * 1.09**0.5, 10 * 1.09**1.5], rel=NUMPY)  # from the middle of 2026
+    assert quarter[35] == pytest.approx(10 * 1.09 ** ((46 + 92 + 365) / 365), rel=NUMPY)  # middle of July to September
+    assert spread[31:64:4] == pytest.approx(years[7:16], rel=0.001)
+
+
+def test_notes_earn_interest_up_to_an_exit_inside_the_year(deal: Deal) -> None:
+    pins = {"raised": 0.0, "committed_money": 0.0, "raised@2026": 10.0}
+    case = deal.case("status_quo", set={"exit_date": "2028-06-30"}, pins=pins)
+    assert case["notes_repaid"][9] == pytest.approx(10 * 1.09 ** ((182.5 + 365 + 182) / 365), rel=NUMPY)
+    assert case["notes"][9] == 0
 
 
 def test_the_nonprofits_warrant_takes_its_part_beyond_the_strike(deal: Deal) -> None:
@@ -273,3 +388,48 @@ def test_research_rights_end_with_agi_or_their_date_and_cost_what_replaces_them(
     case = deal.case("new_deal", set={"agi_date": "2028-06-30"})
     assert case["own_research_cost"][9] == pytest.approx(2 * 184 / 366, rel=NUMPY)  # 1 July to 31 December 2028
     assert deal.case("new_deal")["own_research_cost"][11:13] == pytest.approx([0, 2], rel=NUMPY)  # from 2031
+
+
+def test_cash_earns_interest_that_is_taxed(deal: Deal) -> None:
+    settings = {"cash_yield": "5%", "tax_rate": "20%", "loss_use_limit": "0%"}
+    case = deal.case("status_quo", set=settings, pins={"cash@2031": 100.0, "operating_profit@2032": 10.0})
+    assert case["interest_income"][13] == pytest.approx(100 * (1.05 ** (366 / 365) - 1), rel=NUMPY)  # 2032
+    assert case["tax"][13] == pytest.approx(0.2 * (10 + case["interest_income"][13]), rel=NUMPY)
+    quarters = deal.case("status_quo", set=settings | {"periods_per_year": 4}, pins={"cash": 100.0})
+    assert quarters["interest_income"][52:56].sum() == pytest.approx(5, rel=0.02)
+
+
+def test_no_interest_is_earned_on_cash_that_is_not_there(deal: Deal) -> None:
+    assert deal.case("status_quo", pins={"cash": -100.0})["interest_income"][1:].max() == 0
+
+
+def test_an_exit_by_perpetuity_does_not_count_cash_twice(deal: Deal) -> None:
+    settings = {"exit_by_perpetuity": True, "illiquidity_discount": "0%"}
+    case = deal.case("new_deal", set=settings, pins={"interest_income@2035": 10.0, "free_cash_flow@2035": 100.0})
+    assert case["business_cash_flow"][16] == pytest.approx(100 - 10 * 0.76, rel=NUMPY)  # after tax of 24 %
+    assert case["perpetuity_value"][16] == pytest.approx(92.4 * 1.03 / 0.15, rel=NUMPY)  # 18 % less 3 %
+
+
+def test_compute_is_paid_for_a_quarter_of_a_year_later(deal: Deal) -> None:
+    pins = {"inference_cost": 0.0, "planned_training_cost": 0.0, "planned_training_cost@2027": 40.0}
+    for frequency in (1, 4):
+        case = deal.case("new_deal", set={"periods_per_year": frequency}, pins=pins)
+        last = 9 * frequency - 1
+        days = 92 if frequency == 4 else 365
+        assert case["payables"][last] == pytest.approx(40 * 92 / 365 * 0.25 / (92 / 365), rel=NUMPY), days
+        assert case["payables_increase"].sum() == pytest.approx(0, abs=1e-12)
+
+
+def test_actual_accounts_of_2024_and_2025_are_near_the_formula(deal: Deal) -> None:
+    free = deal.case("status_quo", set={"valuation_date": "2019-12-31"})  # no actual figure stands in
+    assert free["operating_profit"][5:7] == pytest.approx([-8.78, -20.92], abs=0.3)
+    assert free["free_cash_flow"][5:7] == pytest.approx([-2, -8], abs=1.7)
+
+
+def test_a_cap_that_counts_principal_is_not_raised_by_it_again(deal: Deal) -> None:
+    for cap in (105, 137.5):
+        assert deal.case("status_quo", set={"microsoft_cap": cap}).checks.passed
+        wrong = deal.case("status_quo", set={"microsoft_cap": cap, "cap_includes_principal": False})
+        assert wrong.checks.failed == ("check_cap_reading", "check_all")
+    for settings in ({}, {"microsoft_cap": "no limit"}, {"microsoft_cap": 120, "cap_on_profit_most": 120}):
+        assert deal.case("status_quo", set={"cap_includes_principal": False, **settings}).checks.passed
