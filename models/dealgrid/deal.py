@@ -26,6 +26,7 @@ from dealgrid.inputs import (
     Dated,
     Parameter,
     Pin,
+    Reported,
     Scenario,
     Setting,
     apply_settings,
@@ -112,6 +113,7 @@ class Deal:
         names = sorted(inputs.scenarios, key=lambda name: (order.get(name, len(order)), name))
         self.scenarios: dict[str, Scenario] = {name: inputs.scenarios[name] for name in names}
         self.actuals: list[Pin] = inputs.actuals
+        self.reported: list[Reported] = inputs.reported
 
     @classmethod
     def load(cls, name: str | None = None, root: Path | None = None) -> Self:

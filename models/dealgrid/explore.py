@@ -36,6 +36,7 @@ MOST_STEPS, FEWEST_STEPS = 20_000, 100  # of a slider
 DIGITS = 10  # of a slider's position: what float arithmetic adds beyond them is no one's wish
 PERCENT = 100
 FONT = f"font-family: {charts.FONT}; color: {charts.INK}"
+SMALL = f"{FONT}; font-size: 11px"
 NAMES, PLOT, FIGURES = 190, 380, 80  # widths in a picture, in pixels
 LINE, BAR = 19, 13  # height of a line of a picture, and of the bar in it
 TALL, HEAD, LETTERS = 130, 28, 12  # heights of the bars over periods, of the figures above them, of a figure
@@ -128,7 +129,7 @@ def page(shown: Figures) -> dict[str, str]:
         "Bridge": _bridge(shown, colours),
         "Cash": _cash(shown, names, colours),
         "What binds when": _binds(shown, names, colours),
-        "Caption": f'<p style="{FONT}; font-size: 11px; line-height: 1.4">{html.escape(answer.caption(shown.cases))}</p>',
+        "Caption": f'<p style="{SMALL}; line-height: 1.4">{html.escape(answer.caption(shown.cases))}</p>',
     }
 
 
@@ -192,10 +193,12 @@ def _binds(shown: Figures, names: Sequence[str], colours: Sequence[str]) -> str:
             halved = "".join(f'<div style="height: 8px; background: {half}"></div>' for half in halves)
             cells += f'<td style="padding: 1px">{halved}</td>'
         name = html.escape(str(label).removesuffix(" binds"))
-        lines.append(f'<tr style="background: none"><td style="text-align: left">{name}</td>{cells}</tr>')
-    table = f'<table style="{FONT}; font-size: 11px; border-collapse: collapse; line-height: 1.3">'
+        lines.append(
+            f'<tr style="background: none"><td style="text-align: left; white-space: nowrap">{name}</td>{cells}</tr>'
+        )
+    table = f'<table style="{SMALL}; border-collapse: collapse; line-height: 1.3">'
     return _heading("Filled in the periods in which the clause binds") + _legend(names, colours) + (
-        f"{table}<tr><th></th>{head}</tr>{''.join(lines)}</table>"
+        f'<div style="overflow-x: auto">{table}<tr><th></th>{head}</tr>{"".join(lines)}</table></div>'
     )  # fmt: skip
 
 

@@ -10,12 +10,13 @@ import hashlib
 import html
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from dealgrid.deal import CHECK, TOLERANCE, Case
+from dealgrid.engine.row import Row
 from dealgrid.inputs import display_value
 from dealgrid.output import answer
 
@@ -123,6 +124,43 @@ def grades(case: Case) -> pd.DataFrame:
     frame = pd.DataFrame(counts, index=pd.Index([f"{grade}: {meaning}" for grade, meaning in GRADES.items()]))
     frame.loc["Total"] = frame.sum()
     return _about(frame, "How sure the figures are", answer.caption([case]), "count", ["Total"])
+
+
+class Compared(Protocol):
+    """What a comparison of two cases tells: the row, and its way from `a` to `b` in steps, clause by clause."""
+
+    @property
+    def a(self) -> Case:
+        """The case it starts from."""
+
+    @property
+    def b(self) -> Case:
+        """The case it comes to."""
+
+    @property
+    def row(self) -> Row:
+        """The row whose change is told."""
+
+    def bridge(self, period: str | None = None) -> pd.DataFrame:
+        """A line per step, with columns `step`, `kind`, `amount`, `before` and `after`; the ends are the cases."""
+
+
+def steps(compared: Compared, frame: pd.DataFrame) -> list[str]:
+    """The names of a bridge's steps, its ends by the titles that tell the cases apart."""
+    first, last = answer.titles([compared.a, compared.b])
+    return [first, *frame["step"][1:-1], last]
+
+
+def bridge(compared: Compared, period: str | None = None) -> pd.DataFrame:
+    """From one case to another: a line per step, what it adds, and where that leads. A row by period needs one."""
+    steps_of = compared.bridge(period)
+    names = steps(compared, steps_of)
+    last = len(names) - 1
+    changes = [amount if 0 < place < last else "" for place, amount in enumerate(steps_of["amount"])]
+    frame = pd.DataFrame({"Adds": changes, "Then": list(steps_of["after"])}, index=pd.Index(names), dtype=object)
+    about = f"{steps_of.attrs['caption']}. {answer.caption([compared.a, compared.b])}"
+    unit = compared.row.unit
+    return _about(frame, f"{compared.row.label}, clause by clause, {NUMBERS.get(unit, unit)}", about, unit, [names[-1]])
 
 
 def checks(case: Case) -> pd.DataFrame:
