@@ -29,7 +29,7 @@ from dealgrid.deal import FIRST_YEAR, STRUCTURAL, VALUATION_DATE, Case, Deal
 from dealgrid.inputs import UNITS, Dated, Parameter, Setting, display_value, format_value, read_scenarios, save_scenario
 from dealgrid.inputs.dated import STEP
 from dealgrid.inputs.files import STEM
-from dealgrid.output import answer, charts, tables
+from dealgrid.output import answer, charts, explanation, tables
 from dealgrid.problems import DealgridError, InputError, Problem, gathered
 
 MOST_STEPS, FEWEST_STEPS = 20_000, 100  # of a slider
@@ -129,6 +129,7 @@ def page(shown: Figures) -> dict[str, str]:
         "Bridge": _bridge(shown, colours),
         "Cash": _cash(shown, names, colours),
         "What binds when": _binds(shown, names, colours),
+        "Where it comes from": explanation.explain_tree(shown.cases[1], shown.cases[1].deal.story.center)._repr_html_(),
         "Caption": f'<p style="{SMALL}; line-height: 1.4">{html.escape(answer.caption(shown.cases))}</p>',
     }
 
@@ -595,7 +596,7 @@ class Explorer:
         raise InputError(Problem("Save as scenario", what, expected, "choose another name"))
 
 
-HEADINGS = ("Value", "Bridge", "Cash", "What binds when", "Caption")
+HEADINGS = ("Value", "Bridge", "Cash", "What binds when", "Where it comes from", "Caption")
 
 
 def explorer(deal: Deal, scenario: str | None = None, against: str | None = None) -> Explorer:

@@ -40,7 +40,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(project: Path) -> Iterator[str]:
     """The notebook's address in a JupyterLab of its own, that is ended with the tests."""
     own = {f"JUPYTER_{kind}_DIR": str(project / "jupyter" / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    command = [sys.executable, "-m", "jupyter", "lab", "--allow-root", "--no-browser", "--ip=127.0.0.1", "--port=0"]
+    command = [sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser", "--ip=127.0.0.1", "--port=0"]
     server = subprocess.Popen(
         [*command, f"--notebook-dir={project / 'notebooks'}"],
         env={**os.environ, **own},

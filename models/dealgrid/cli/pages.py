@@ -16,7 +16,7 @@ EXPLORER = "explore.ipynb"
 def lab() -> None:
     """Open the notebooks in JupyterLab."""
     folder = Deal.load().root / "notebooks"
-    os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={folder}"])
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}"])
 
 
 def app(

@@ -106,7 +106,7 @@ def finding(found: list[Beside]) -> str:
     text = (
         f"{close} of {len(own)} figures within {display_value(CLOSE, 'fraction').replace('.0', '')} of what is reported"
     )
-    return f"{text}; farthest: {far.label}"
+    return f"{text}; farthest: {far.label}" if _is_seen(far) else text
 
 
 def sentences(found: list[Beside]) -> list[str]:
@@ -115,7 +115,7 @@ def sentences(found: list[Beside]) -> list[str]:
     told = [finding(found) + "."]
     ends = {"above": max(own, key=lambda each: each.part), "below": min(own, key=lambda each: each.part)} if own else {}
     for side, each in ends.items():
-        if (each.part > 0) == (side == "above") and each.difference:
+        if (each.part > 0) == (side == "above") and _is_seen(each):
             figures = [display_value(value, each.reported.unit) for value in (each.model, each.figure.value)]
             told.append(f"Most {side}: {each.label}, {figures[0]} in the model and {figures[1]} reported.")
     same = len(found) - len(own)
@@ -144,6 +144,11 @@ def _is_pinned(case: Case, name: str, figure: Figure) -> bool:
     periods = {case.calendar.periods[place] for place in _places(case, figure)}
     pinned = {pin.period for pin in case.pins if pin.row == name}
     return bool(periods) and all({period, period[:4]} & pinned for period in periods)
+
+
+def _is_seen(each: Beside) -> bool:
+    """Whether the difference shows in a table."""
+    return display_value(each.difference, each.reported.unit) != display_value(0.0, each.reported.unit)
 
 
 def _percent(each: Beside) -> str:
