@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -25,7 +26,7 @@ def by_row(found: pd.DataFrame, case: Case, how: str) -> pd.DataFrame:
             _part(line.share),
             str(line.parameters),
         ]
-        for line in ours.itertuples()
+        for line in _lines(ours)
     }
     headings = ["Lowest", "As it stands", "Highest", "Of all swings", "Judgements moved"]
     return _words(pd.DataFrame.from_dict(lines, orient="index", columns=headings), f"Judgements {how}, US$ bn", case)
@@ -40,7 +41,7 @@ def largest(found: pd.DataFrame, case: Case, name: str) -> pd.DataFrame:
     unit = case.deal.row(name).unit
     lines = [
         [line.low, line.high, *(display_value(figure, unit) for figure in (line.at_low, line.at_high, line.swing))]
-        for line in ours.itertuples()
+        for line in _lines(ours)
     ]
     headings = ["Low end", "High end", "At the low end", "At the high end", "Swing"]
     frame = pd.DataFrame(lines, index=pd.Index(list(ours["label"])), columns=headings)
@@ -51,13 +52,17 @@ def sentences(frames: Sequence[tuple[str, pd.DataFrame]], case: Case) -> list[st
     """In words, for the party at the centre: the part of judgement in all swings, and how far it reaches."""
     story, told = case.deal.story, []
     for how, found in frames:
-        line = found[(found["grade"] == answer.OURS) & (found["row"] == story.center)].iloc[0]
-        low, base, high = (display_value(figure, answer.AMOUNT) for figure in (line["low"], line["base"], line["high"]))
+        (line,) = _lines(found[(found["grade"] == answer.OURS) & (found["row"] == story.center)])
+        low, base, high = (display_value(figure, answer.AMOUNT) for figure in (line.low, line.base, line.high))
         told.append(
-            f"{_label(case, story.center)} under {case.title}, judgements {how}: {_part(line['share'])} of all swings "
+            f"{_label(case, story.center)} under {case.title}, judgements {how}: {_part(line.share)} of all swings "
             f"are theirs; together they take {base} to between {low} and {high}, US$ bn."
         )
     return told
+
+
+def _lines(frame: pd.DataFrame) -> list[Any]:
+    return list(frame.itertuples())
 
 
 def _label(case: Case, name: str) -> str:
