@@ -16,7 +16,7 @@ from dealgrid.output import answer, tables
 FREQUENCY = "periods_per_year"
 QUARTERS = 4
 CLOSE = 0.1  # of what is reported: a difference within it is called close
-REPORTED, MODEL, DIFFERENCE, PART, GRADE, PINNED = "Reported", "Model", "Difference", "In %", "Grade", "Same figure"
+REPORTED, MODEL, DIFFERENCE, PART, GRADE, PINNED = "Reported", "Model", "Difference", "In %", "Grade", "An input"
 TITLES = {"actual": "What was reported, and what the model gives", "plan": "Plans, and what the model makes of them"}
 
 
@@ -79,8 +79,12 @@ def table(found: list[Beside], case: Case) -> pd.DataFrame:
     columns = [tables.UNIT, REPORTED, MODEL, DIFFERENCE, PART, GRADE, PINNED]
     frame = pd.DataFrame.from_dict(lines, orient="index", columns=columns)
     title = TITLES[found[0].reported.kind] if found else ""
-    units = {each.reported.unit for each in found}
-    frame.attrs = {"title": f"{title}, {'; '.join(sorted(units))}", "totals": [], "caption": answer.caption([case])}
+    units = {tables.NUMBERS.get(each.reported.unit, each.reported.unit) for each in found}
+    frame.attrs = {
+        "title": f"{title}, {' and '.join(sorted(units, reverse=True))}",
+        "totals": [],
+        "caption": answer.caption([case]),
+    }
     return frame
 
 

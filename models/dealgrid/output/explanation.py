@@ -15,6 +15,7 @@ CUTS = {"above": "unfolded above", "deeper": "made of more: ask for it by name, 
 OPEN = 1  # formulas deep that the tree is unfolded to begin with
 WITHOUT_UNIT = ("date", "flag", "fraction", "multiple")  # the figure itself shows it
 SMALL = "color: #666666; font-size: 0.85em"
+WHOLE = "font-size: 14px; line-height: 1.45; margin-bottom: 1.2em"
 LEVEL = "margin: 0 0 0.15em 1.4em"
 
 
@@ -31,7 +32,7 @@ class Tree:
     def _repr_html_(self) -> str:
         # Fenced, or pages read US$ … US$ as a formula.
         note = f'<div style="{SMALL}; margin-top: 0.6em">{html.escape(self.caption)}</div>'
-        body = f'<div style="font-size: 14px; line-height: 1.45">{_folded(self.explanation, 0)}{note}</div>'
+        body = f'<div style="{WHOLE}">{_folded(self.explanation, 0)}{note}</div>'
         return f'<div class="explained tex2jax_ignore mathjax_ignore">{body}</div>'
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 UNIT, SHAPE, VALUE = "unit", "shape", "value"  # columns that are about a line, not figures of a case or period
 DIFFERENCE = "Difference"
 TEXT = "text"  # unit of a line of words
+PROSE = 40  # letters of a cell that is read as a sentence
 BINDS, FREE = "●", "·"  # a flag over periods, where a column of yes and no would tire the eye
 NUMBERS = {"US$ bn": "US$ bn", "fraction": "%", "multiple": "×", "date": "date", "flag": "flag"}
 FITS: dict[float, tuple[str, str]] = {  # up to so many columns: size of letters, space beside a figure
@@ -257,6 +258,11 @@ def _as_text(text: pd.DataFrame) -> str:
         return f"{text.attrs.get('title', '')}\n\n{text.to_string()}\n\n{text.attrs.get('caption', '')}"
 
 
+def _is_prose(cells: pd.Series) -> bool:
+    """Whether a column holds sentences, which begin at the left and break over lines."""
+    return bool(cells.map(len).max() > PROSE) if len(cells) else False
+
+
 def _great_table(text: pd.DataFrame) -> GT:
     """The house's table: thin rules, figures to the right, totals in bold, nothing coloured."""
     from great_tables import GT, loc, style
@@ -272,6 +278,7 @@ def _great_table(text: pd.DataFrame) -> GT:
         .tab_header(raw(html.escape(title)))
         .tab_source_note(raw(html.escape(caption)))
         .cols_align("right", columns=[str(column) for column in text.columns])
+        .cols_align("left", columns=[str(column) for column in text.columns if _is_prose(text[column])])
         .tab_options(
             table_font_size=size,
             table_font_names=["Segoe UI", "Helvetica Neue", "Arial", "sans-serif"],
