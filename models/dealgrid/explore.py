@@ -24,9 +24,20 @@ import numpy as np
 import pandas as pd
 
 from dealgrid.analysis.compare import CLAUSE, compare_cases
-from dealgrid.dates import date_of, date_text, serial
+from dealgrid.dates import date_of, serial
 from dealgrid.deal import FIRST_YEAR, STRUCTURAL, VALUATION_DATE, Case, Deal
-from dealgrid.inputs import UNITS, Dated, Parameter, Setting, display_value, format_value, read_scenarios, save_scenario
+from dealgrid.inputs import (
+    UNITS,
+    Dated,
+    Parameter,
+    Setting,
+    display_value,
+    format_value,
+    read_scenarios,
+    read_value,
+    save_scenario,
+    value_text,
+)  # fmt: skip
 from dealgrid.inputs.dated import STEP
 from dealgrid.inputs.files import STEM
 from dealgrid.output import answer, charts, explanation, tables
@@ -106,10 +117,9 @@ def with_level(value: Setting, end: str, parameter: Parameter, first_day: float,
     The last entry gets the new level; where it is before the valuation date, the level begins on that.
     """
     dated = value if isinstance(value, Dated) else Dated((first_day,), (float(value),))
-    entries = [(day, format_value(each, parameter.unit)) for day, each in zip(dated.days, dated.values, strict=True)]
-    entries = [*entries[:-1], (entries[-1][0], end)] if entries[-1][0] > valued else [*entries, (valued, end)]
-    by_day = dict(entries)
-    return "{" + ", ".join(f"{date_text(day).removesuffix('-01-01')}: {each}" for day, each in by_day.items()) + "}"
+    by_day = dict(zip(dated.days, dated.values, strict=True))
+    by_day[max(dated.days[-1], valued)] = read_value(end, parameter.unit)
+    return value_text(Dated(tuple(by_day), tuple(by_day.values()), dated.between), parameter.unit)
 
 
 # --- how it is drawn --------------------------------------------------------------------------------------------------

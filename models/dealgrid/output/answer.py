@@ -62,6 +62,12 @@ def titles(cases: Sequence[Case]) -> list[str]:
     return found
 
 
+def short_title(case: Case) -> str:
+    """A case's title where its caption says the rest: of several changes their number alone."""
+    changes = len(case.settings) + len(case.own_pins)
+    return f"{case.title} with {changes} terms of its own" if changes > 1 else titles([case])[0]
+
+
 def caption(cases: Sequence[Case]) -> str:
     """What stands under every table and chart: source, cases, valuation date, how values are made, master check."""
     dates = dict.fromkeys(_shown(_number(case, VALUATION_DATE), "date") for case in cases)

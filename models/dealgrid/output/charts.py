@@ -165,7 +165,7 @@ def clauses_binding(case: Case) -> Chart:
     names = text.encode(x=alt.value(0), y=alt.Y("clause:N", scale=bands, bandPosition=0), text="clause:N")
     chart = alt.layer(lanes, strips, names).properties(width=WIDTH + MARGIN, height=34 * len(clauses))
     found = answer.binding_periods(case)
-    title = f"{len(found)} of {len(clauses)} clauses bind at some time under {answer.titles([case])[0]}"
+    title = f"{len(found)} of {len(clauses)} clauses bind at some time under {answer.short_title(case)}"
     return _finished(chart, title, "Filled where the clause binds. " + answer.caption([case]))
 
 

@@ -52,8 +52,8 @@ def pdf(cases: Sequence[Case], run: str, written: dt.datetime, compared: tables.
     sections = [
         Section("Values by holder", [_drawing(charts.values_by_holder(cases)), tables.values_by_holder(cases)]),
         Section("Values by stream", [_drawing(charts.streams(cases)), tables.streams(cases)]),
-        *([Section("What moved it", [_drawing(charts.bridge(compared)), tables.bridge(compared)])] if compared else []),
         Section("Returns", [tables.returns(cases)]),
+        *([Section("What moved it", [_drawing(charts.bridge(compared)), tables.bridge(compared)])] if compared else []),
         Section("Cash over time", [_drawing(charts.cash_flows(case)) for case in pair]),
         Section(
             "When each clause binds",

@@ -30,7 +30,8 @@ PROSE = 40  # letters of a cell that is read as a sentence
 BINDS, FREE = "●", "·"  # a flag over periods, where a column of yes and no would tire the eye
 NUMBERS = {"US$ bn": "US$ bn", "fraction": "%", "multiple": "×", "date": "date", "flag": "flag"}
 FITS: dict[float, tuple[str, str]] = {  # up to so many columns: size of letters, space beside a figure
-    8: ("14px", "12px"),
+    6: ("14px", "12px"),
+    10: ("13px", "7px"),
     16: ("11px", "4px"),
     np.inf: ("10px", "2px"),  # twenty-two years in the width of a page
 }
@@ -88,7 +89,7 @@ def clauses_binding(case: Case) -> pd.DataFrame:
     """Which clause binds when: a line per clause, a column per period, 1 where it binds and 0 where not."""
     lines = {row.label: case.values[row.name] for row in answer.clauses(case.deal)}
     frame = pd.DataFrame.from_dict(lines, orient="index", columns=list(case.calendar.periods))
-    title = f"Which clause binds when: {answer.titles([case])[0]}"
+    title = f"Which clause binds when: {answer.short_title(case)}"
     return _about(frame, title, answer.caption([case]), "flag")
 
 
