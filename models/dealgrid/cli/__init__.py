@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from dealgrid.cli import figures, pages, reports
+from dealgrid.cli import excel, figures, pages, reports, tables
 from dealgrid.cli.options import BAD_INPUT, INTERRUPTED, RUN_FAILED
 from dealgrid.problems import DealgridError, RunError
 
@@ -28,10 +28,13 @@ for command in (
     figures.compare,
     figures.check,
     reports.report,
+    excel.excel,
     pages.lab,
     pages.app,
 ):
     app.command()(command)
+app.command("import")(tables.import_workbook)
+app.add_typer(tables.params, name="params")
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from dealgrid.inputs.complaints import Complaints, quoted
@@ -79,16 +80,49 @@ def read_mapping(path: Path, complaints: Complaints) -> Mapped | None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file in one step: a reader sees the old one or the new one, never half."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """The same for bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    beside = _beside(path, content)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        if path.exists():
-            Path(beside).chmod(path.stat().st_mode & 0o777)
-        else:
-            Path(beside).chmod(0o644)
-        Path(beside).replace(path)
+        beside.replace(path)
     except BaseException:
-        Path(beside).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise
+
+
+def write_together(texts: Mapping[Path, str]) -> None:
+    """Write several files that are there, all or none: what is written already is put back where a later one fails."""
+    before = {path: path.read_bytes() for path in texts}
+    staged: dict[Path, Path] = {}
+    done: list[Path] = []
+    try:
+        for path, text in texts.items():
+            staged[path] = _beside(path, text.encode())
+        for path, beside in staged.items():
+            beside.replace(path)
+            done.append(path)
+    except BaseException:
+        for path in done:
+            write_bytes(path, before[path])
+        raise
+    finally:
+        for beside in staged.values():
+            beside.unlink(missing_ok=True)
+
+
+def _beside(path: Path, content: bytes) -> Path:
+    """The content in a file of its own next to the one it is for, with that one's permissions."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    beside = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        beside.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    return beside

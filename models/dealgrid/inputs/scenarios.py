@@ -64,6 +64,19 @@ def save_scenario(
 
     A file that is there keeps its comments, its order and the spelling of what does not change.
     """
+    text = scenario_text(path, title, why, settings, parameters)
+    complaints = Complaints(shown(path))
+    try:
+        write_text(path, text)
+    except OSError as error:
+        complaints.add(f"the file cannot be written: {error.strerror}", "a folder one may write in", "check the path")
+        complaints.finish()
+
+
+def scenario_text(
+    path: Path, title: str, why: str, settings: Mapping[str, object], parameters: Mapping[str, Parameter]
+) -> str:
+    """What `save_scenario` would write. InputError where a reader would refuse it."""
     complaints = Complaints(shown(path))
     if path.suffix != ".yaml" or not STEM.fullmatch(path.stem):
         complaints.add("this cannot be the file of a scenario",
@@ -83,11 +96,7 @@ def save_scenario(
         complaints.finish()
         complaints.add("the title or reason cannot be written as text", "printable characters", "change it")
         complaints.finish()
-    try:
-        write_text(path, text)
-    except OSError as error:
-        complaints.add(f"the file cannot be written: {error.strerror}", "a folder one may write in", "check the path")
-        complaints.finish()
+    return text
 
 
 @dataclass(frozen=True)
@@ -137,11 +146,12 @@ def value_text(value: Value, unit: str) -> str:
     """A value as a file or `--set` takes it: `32.5%`, `{2025: 20%, 2030: 10%}`."""
     if isinstance(value, Dated):
         pairs = zip(value.days, value.values, strict=True)
-        return "{" + ", ".join(f"{_day_text(day)}: {format_value(v, unit)}" for day, v in pairs) + "}"
+        return "{" + ", ".join(f"{day_text(day)}: {format_value(v, unit)}" for day, v in pairs) + "}"
     return format_value(value, unit)
 
 
-def _day_text(day: float) -> str:
+def day_text(day: float) -> str:
+    """A day as a key of dated values: `2028-06-30`, or the year for its first day."""
     return date_text(day).removesuffix("-01-01")  # the first of January is how a year reads
 
 

@@ -242,6 +242,64 @@ def edited(text: str, root: Mapped, section: str, wanted: Mapping[str, str]) -> 
     return result
 
 
+def edited_in_order(text: str, node: Mapped, wanted: Mapping[str, str]) -> str:
+    """The text with a mapping holding exactly `wanted`, key to YAML text, in this order; some key of it must stay.
+
+    Keys that stay keep their order, their comments and, where the text is the same, their spelling.
+    """
+    stays = [name for name in node.entries if name in wanted]
+    added: dict[str, list[str]] = {"": []}  # the new pairs after each key that stays, or before them all
+    place = ""
+    for name, value in wanted.items():
+        if name in node.entries:
+            place = name
+        else:
+            added.setdefault(place, []).append(f"{name}: {value}")
+    splices = [
+        (entry.value.start, _end(text, entry), wanted[name]) for name, entry in node.entries.items() if name in wanted
+    ]
+    splices += _flow_splices(text, node, stays, added) if node.flow else _block_splices(text, node, stays, added)
+    for start, end, new in sorted(splices, reverse=True):  # from the end, so that places before stay true
+        text = text[:start] + new + text[end:]
+    return text
+
+
+def _flow_splices(
+    text: str, node: Mapped, stays: list[str], added: Mapping[str, list[str]]
+) -> Iterator[tuple[int, int, str]]:
+    entries = list(node.entries.items())
+    first = next(place for place, (name, _) in enumerate(entries) if name in stays)
+    start = entries[first][1].key.start
+    if first:
+        yield entries[0][1].key.start, start, ""
+    yield start, start, "".join(f"{pair}, " for pair in added[""])
+    for place, (name, entry) in enumerate(entries[first:], first):
+        end = _end(text, entry)
+        if name not in stays:
+            yield _end(text, entries[place - 1][1]), end, ""
+        yield end, end, "".join(f", {pair}" for pair in added.get(name, ()))
+
+
+def _block_splices(
+    text: str, node: Mapped, stays: list[str], added: Mapping[str, list[str]]
+) -> Iterator[tuple[int, int, str]]:
+    newline = "\r\n" if "\r\n" in text else "\n"
+    indent = " " * (node.start - text.rfind("\n", 0, node.start) - 1)
+    start = node.entries[stays[0]].key.start - len(indent)
+    yield start, start, "".join(f"{indent}{pair}{newline}" for pair in added[""])
+    for name, entry in node.entries.items():
+        end = _line_end(text, entry.value.end)
+        if name not in stays:
+            yield text.rfind("\n", 0, entry.key.start) + 1, min(end + len(newline), len(text)), ""
+        else:
+            yield end, end, "".join(f"{newline}{indent}{pair}" for pair in added.get(name, ()))
+
+
+def _end(text: str, entry: Entry) -> int:
+    value = entry.value
+    return value.start + len(text[value.start : value.end].rstrip())
+
+
 def replaced(text: str, entry: Entry, new: str) -> str:
     """The text with another value for one entry."""
     value = entry.value
@@ -249,8 +307,7 @@ def replaced(text: str, entry: Entry, new: str) -> str:
     gap = gap if "#" in gap else ": "
     if new.startswith("\n"):
         gap = ":"
-    end = value.start + len(text[value.start : value.end].rstrip())
-    return text[: entry.key.end] + gap + new + text[end:]
+    return text[: entry.key.end] + gap + new + text[_end(text, entry) :]
 
 
 def _block(wanted: Mapping[str, str]) -> str:

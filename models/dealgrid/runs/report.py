@@ -48,7 +48,7 @@ def write_report(
     """Write the report of some scenarios into a folder of runs, with settings on top of each.
 
     The first two are set side by side, the second against the first; one alone is set against the present, and
-    none means the deal's question. All scenarios of the deal stand in the workbook's comparison and the numbers.
+    none means the deal's question. All scenarios of the deal stand in the numbers and in the workbook's inputs.
     InputError for what cannot be used as given, before anything is written; RunError where the run fails.
     """
     chosen = _chosen(deal, scenarios)
@@ -74,7 +74,7 @@ def write_report(
             draft.write(PAPER, paper.pdf(cases, draft.run, draft.started, _compared(*cases[:2])))
 
         def write_workbook() -> None:
-            draft.write(WORKBOOK, workbook.write(cases, compared, draft.run, draft.started))
+            draft.write(WORKBOOK, workbook.write(cases, draft.run, draft.started))
 
         steps = {"numbers": write_numbers, "notebook": write_notebook, "paper": write_paper, "workbook": write_workbook}
         for place, (step, write) in enumerate(steps.items()):
