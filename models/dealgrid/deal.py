@@ -27,6 +27,7 @@ from dealgrid.inputs import (
     Dated,
     Parameter,
     Pin,
+    Reported,
     Scenario,
     Setting,
     apply_settings,
@@ -116,6 +117,7 @@ class Deal:
         self.scenarios: dict[str, Scenario] = {name: inputs.scenarios[name] for name in names}
         self.studies: dict[str, Study] = inputs.studies
         self.actuals: list[Pin] = inputs.actuals
+        self.reported: list[Reported] = inputs.reported
 
     @classmethod
     def load(cls, name: str | None = None, root: Path | None = None) -> Self:

@@ -24,21 +24,33 @@ import numpy as np
 import pandas as pd
 
 from dealgrid.analysis.compare import CLAUSE, compare_cases
-from dealgrid.dates import date_of, date_text, serial
+from dealgrid.dates import date_of, serial
 from dealgrid.deal import FIRST_YEAR, STRUCTURAL, VALUATION_DATE, Case, Deal
-from dealgrid.inputs import UNITS, Dated, Parameter, Setting, display_value, format_value, read_scenarios, save_scenario
+from dealgrid.inputs import (
+    UNITS,
+    Dated,
+    Parameter,
+    Setting,
+    display_value,
+    format_value,
+    read_scenarios,
+    read_value,
+    save_scenario,
+    value_text,
+)  # fmt: skip
 from dealgrid.inputs.dated import STEP
 from dealgrid.inputs.files import STEM
-from dealgrid.output import answer, charts, tables
+from dealgrid.output import answer, charts, explanation, tables
 from dealgrid.problems import DealgridError, InputError, Problem, gathered
 
 MOST_STEPS, FEWEST_STEPS = 20_000, 100  # of a slider
 DIGITS = 10  # of a slider's position: what float arithmetic adds beyond them is no one's wish
 PERCENT = 100
 FONT = f"font-family: {charts.FONT}; color: {charts.INK}"
+SMALL = f"{FONT}; font-size: 11px"
 NAMES, PLOT, FIGURES = 190, 380, 80  # widths in a picture, in pixels
 LINE, BAR = 19, 13  # height of a line of a picture, and of the bar in it
-TALL = 130  # height of the bars over periods
+TALL, HEAD, LETTERS = 130, 28, 12  # heights of the bars over periods, of the figures above them, of a figure
 COUNT = itertools.count(1)
 
 
@@ -105,10 +117,9 @@ def with_level(value: Setting, end: str, parameter: Parameter, first_day: float,
     The last entry gets the new level; where it is before the valuation date, the level begins on that.
     """
     dated = value if isinstance(value, Dated) else Dated((first_day,), (float(value),))
-    entries = [(day, format_value(each, parameter.unit)) for day, each in zip(dated.days, dated.values, strict=True)]
-    entries = [*entries[:-1], (entries[-1][0], end)] if entries[-1][0] > valued else [*entries, (valued, end)]
-    by_day = dict(entries)
-    return "{" + ", ".join(f"{date_text(day).removesuffix('-01-01')}: {each}" for day, each in by_day.items()) + "}"
+    by_day = dict(zip(dated.days, dated.values, strict=True))
+    by_day[max(dated.days[-1], valued)] = read_value(end, parameter.unit)
+    return value_text(Dated(tuple(by_day), tuple(by_day.values()), dated.between), parameter.unit)
 
 
 # --- how it is drawn --------------------------------------------------------------------------------------------------
@@ -128,7 +139,8 @@ def page(shown: Figures) -> dict[str, str]:
         "Bridge": _bridge(shown, colours),
         "Cash": _cash(shown, names, colours),
         "What binds when": _binds(shown, names, colours),
-        "Caption": f'<p style="{FONT}; font-size: 11px">{html.escape(answer.caption(shown.cases))}</p>',
+        "Where it comes from": explanation.explain_tree(shown.cases[1], shown.cases[1].deal.story.center)._repr_html_(),
+        "Caption": f'<p style="{SMALL}; line-height: 1.4">{html.escape(answer.caption(shown.cases))}</p>',
     }
 
 
@@ -192,10 +204,12 @@ def _binds(shown: Figures, names: Sequence[str], colours: Sequence[str]) -> str:
             halved = "".join(f'<div style="height: 8px; background: {half}"></div>' for half in halves)
             cells += f'<td style="padding: 1px">{halved}</td>'
         name = html.escape(str(label).removesuffix(" binds"))
-        lines.append(f'<tr style="background: none"><td style="text-align: left">{name}</td>{cells}</tr>')
-    table = f'<table style="{FONT}; font-size: 11px; border-collapse: collapse; line-height: 1.3">'
+        lines.append(
+            f'<tr style="background: none"><td style="text-align: left; white-space: nowrap">{name}</td>{cells}</tr>'
+        )
+    table = f'<table style="{SMALL}; border-collapse: collapse; line-height: 1.3">'
     return _heading("Filled in the periods in which the clause binds") + _legend(names, colours) + (
-        f"{table}<tr><th></th>{head}</tr>{''.join(lines)}</table>"
+        f'<div style="overflow-x: auto">{table}<tr><th></th>{head}</tr>{"".join(lines)}</table></div>'
     )  # fmt: skip
 
 
@@ -227,17 +241,20 @@ def _columns(both: pd.DataFrame, colours: Sequence[str]) -> str:
     wide, scale = (NAMES + PLOT + FIGURES) / max(len(both), 1), TALL / (high - low or 1.0)
     parts = []
     for at, period in enumerate(both.index):
-        parts.append(_text(at * wide + wide / 2, TALL + 34, str(period), "middle"))
+        parts.append(_text(at * wide + wide / 2, HEAD + TALL + 18, str(period), "middle"))
+        is_told = [abs(value) > limit or (not is_cut and abs(value) == largest[-1]) for value in values[at]]
         for place, value in enumerate(values[at]):
             drawn = float(np.clip(value, -limit, limit))
-            left, top = at * wide + (0.08 + 0.42 * place) * wide, 16 + (high - max(drawn, 0)) * scale
+            left, top = at * wide + (0.08 + 0.42 * place) * wide, HEAD + (high - max(drawn, 0)) * scale
             parts.append(_rect(left, top, 0.4 * wide, abs(drawn) * scale, colours[place], "none"))
-            if abs(value) > limit or (not is_cut and abs(value) == largest[-1]):
-                edge, anchor = ((left + 0.4 * wide, "end"), (left, "start"))[place]
-                parts.append(_text(edge, top - 3, display_value(value, answer.AMOUNT), anchor))
-    parts.append(_rect(0, 16 + high * scale, len(both) * wide, 0.5, charts.FAINT, "none"))
+            if is_told[place]:  # the first of two figures stands above the second, or they would touch
+                above = top - 3 - (LETTERS if place == 0 and all(is_told) else 0)
+                parts.append(
+                    _text(left + 0.2 * wide, above, display_value(value, answer.AMOUNT), "middle", colours[place])
+                )
+    parts.append(_rect(0, HEAD + high * scale, len(both) * wide, 0.5, charts.FAINT, "none"))
     note = _heading("Bars beyond the picture are cut, with their figure.") if is_cut else ""
-    return _svg(NAMES + PLOT + FIGURES, TALL + 40, parts, "Cash by period") + note
+    return _svg(NAMES + PLOT + FIGURES, HEAD + TALL + 24, parts, "Cash by period") + note
 
 
 def _svg(width: float, height: float, parts: Sequence[str], title: str) -> str:
@@ -261,8 +278,8 @@ def _rect(x: float, y: float, width: float, height: float, fill: str, stroke: st
     return f'<rect {size} fill="{fill}" stroke="{stroke}"/>'
 
 
-def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
-    style = f'font-size="11" font-family="{charts.FONT}" fill="{charts.INK}" text-anchor="{anchor}"'
+def _text(x: float, y: float, text: str, anchor: str = "start", colour: str = charts.INK) -> str:
+    style = f'font-size="11" font-family="{charts.FONT}" fill="{colour}" text-anchor="{anchor}"'
     return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{html.escape(text)}</text>' if text else ""
 
 
@@ -501,13 +518,15 @@ class Explorer:
         tabs = ipywidgets.Tab([self.views[heading] for heading in others])
         for place, heading in enumerate(others):
             tabs.set_title(place, heading)
-        narrow, wide = ipywidgets.Layout(width="400px", flex="0 0 auto"), ipywidgets.Layout(flex="1 1 0", min_width="0")
+        narrow = ipywidgets.Layout(flex="0 1 400px", min_width="300px")
+        wide = ipywidgets.Layout(flex="1 1 560px", min_width="0", width="auto")  # below the terms where it is narrow
         left = ipywidgets.VBox([self.scenario, self.against, self.reset, groups, saving], layout=narrow)
         right = ipywidgets.VBox(
             [self.message, self.views[value], tabs, self.command, self.views[HEADINGS[-1]]], layout=wide
         )
+        row = ipywidgets.Layout(flex_flow="row wrap", grid_gap="0 16px")
         # Counted, not drawn by chance: the stored notebook is compared with a fresh run.
-        return ipywidgets.HBox([left, right], model_id=f"explorer-{next(COUNT)}")
+        return ipywidgets.HBox([left, right], layout=row, model_id=f"explorer-{next(COUNT)}")
 
     def _wire(self) -> None:
         self.scenario.observe(lambda _: self._restart(), "value")
@@ -587,7 +606,7 @@ class Explorer:
         raise InputError(Problem("Save as scenario", what, expected, "choose another name"))
 
 
-HEADINGS = ("Value", "Bridge", "Cash", "What binds when", "Caption")
+HEADINGS = ("Value", "Bridge", "Cash", "What binds when", "Where it comes from", "Caption")
 
 
 def explorer(deal: Deal, scenario: str | None = None, against: str | None = None) -> Explorer:

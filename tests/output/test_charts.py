@@ -4,7 +4,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -193,3 +193,41 @@ def test_no_two_cases_of_a_chart_share_a_colour(deal: Deal) -> None:
     for pair in combinations([deal.case(name) for name in deal.scenarios], 2):
         first, second = charts.distinct_colours(pair)
         assert first != second
+
+
+def test_a_bridge_draws_the_steps_of_the_comparison(deal: Deal, pair: list[Case]) -> None:
+    compared = deal.compare(deal.story.present, deal.story.proposal)
+    chart, frame = charts.bridge(compared), compared.bridge()
+    drawn = rows(chart)
+    assert [row["amount"] for row in drawn] == frame["amount"].tolist()
+    assert [(row["before"], row["after"]) for row in drawn] == list(zip(frame["before"], frame["after"], strict=True))
+    assert [row["step"] for row in drawn] == [*answer.titles(pair)[:1], *frame["step"][1:-1], *answer.titles(pair)[1:]]
+    assert [row["part"] for row in drawn[1:-1]] == [
+        "gain" if amount >= 0 else "loss" for amount in frame["amount"][1:-1]
+    ]
+    for one, other in pairwise(drawn[:-1]):  # each step begins where the one before it ended
+        assert other["before"] == pytest.approx(one["after"])
+
+
+def test_a_bridges_title_and_table_say_what_it_draws(deal: Deal) -> None:
+    compared = deal.compare(deal.story.present, deal.story.proposal)
+    frame, shown = compared.bridge(), tables.formatted(tables.bridge(compared))
+    steps = frame[1:-1].set_index("step")["amount"]
+    title = charts.bridge(compared).title
+    assert f"{abs(frame['amount'].iloc[-1] - frame['amount'].iloc[0]):.1f} US$ bn in all" in title
+    assert f"{abs(steps).max():.1f} by {abs(steps).idxmax()}" in title
+    assert shown["Adds"].iloc[0] == shown["Adds"].iloc[-1] == ""
+    assert [row["shown"] for row in rows(charts.bridge(compared))[1:-1]] == shown["Adds"].tolist()[1:-1]
+    assert shown["Then"].iloc[-1] == f"{frame['amount'].iloc[-1]:,.1f}"
+
+
+def test_a_bridge_where_nothing_moves_says_so(deal: Deal) -> None:
+    compared = deal.compare(deal.story.present, deal.story.present)
+    assert charts.bridge(compared).title.endswith("nothing moves")
+    assert len(tables.bridge(compared)) == 2
+    assert tables.bridge(compared).index.is_unique
+
+
+def test_a_bridge_of_a_row_over_periods_is_of_one_period(deal: Deal) -> None:
+    compared = deal.compare(deal.story.present, deal.story.proposal, row="revenue")
+    assert rows(charts.bridge(compared, "2030"))[-1]["after"] == deal.case(deal.story.proposal).row("revenue")["2030"]

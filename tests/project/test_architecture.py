@@ -19,7 +19,7 @@ FILES = sorted(MODELS.rglob("*.py"))
 FLOORS = [
     ["cli"],
     [""],  # dealgrid/__init__.py, the front door
-    ["runs", "explore", "exchange"],  # exchange writes what output knows how to write, to compare what comes back
+    ["runs", "explore", "app", "exchange"],  # exchange writes what output can write, to compare what comes back
     ["output"],
     ["analysis"],
     ["deal"],

@@ -35,6 +35,7 @@ for command in (
     reports.report,
     excel.excel,
     pages.lab,
+    pages.app,
     sweeps.sweep,
 ):
     app.command()(command)

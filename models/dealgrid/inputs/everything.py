@@ -10,6 +10,7 @@ from dealgrid.inputs.actuals import Pin, gather_actuals
 from dealgrid.inputs.complaints import Complaints
 from dealgrid.inputs.files import shown
 from dealgrid.inputs.parameters import Parameter, gather_parameters
+from dealgrid.inputs.reported import Reported, gather_reported
 from dealgrid.inputs.scenarios import Scenario, gather_scenarios
 from dealgrid.inputs.studies import gather_studies
 from dealgrid.inputs.study import Reading, Study
@@ -17,18 +18,19 @@ from dealgrid.inputs.study import Reading, Study
 
 @dataclass(frozen=True)
 class Inputs:
-    """The parameters of the base, the scenarios and the studies by name, and the pins of the actuals."""
+    """Parameters, scenarios and studies by name, the pins of the actuals, and what is reported beside them."""
 
     parameters: dict[str, Parameter]
     scenarios: dict[str, Scenario]
     studies: dict[str, Study]
     actuals: list[Pin]
+    reported: list[Reported]
 
 
 def read_inputs(params: Path, rows: Mapping[str, str]) -> Inputs:
     """Everything in a `params` folder; `rows` gives the unit of each row. InputError with all problems of all files.
 
-    `actuals.yaml` and `studies` may be absent, `base` and `scenarios` may not.
+    `actuals.yaml`, `reported.yaml` and `studies` may be absent, `base` and `scenarios` may not.
     """
     complaints = Complaints(shown(params))
     base, scenarios, actuals = params / "base", params / "scenarios", params / "actuals.yaml"
@@ -39,5 +41,7 @@ def read_inputs(params: Path, rows: Mapping[str, str]) -> Inputs:
     unusable = frozenset(path.stem for path in scenarios.glob("*.yaml")) - set(found)
     reading = Reading(parameters, found, rows, complaints.at(shown(studies)), unread, unusable)
     asked = gather_studies(studies, reading) if studies.exists() else {}
+    reported = params / "reported.yaml"
+    beside = gather_reported(reported, rows, found, complaints.at(shown(reported))) if reported.exists() else []
     complaints.finish()
-    return Inputs(parameters, found, asked, pins)
+    return Inputs(parameters, found, asked, pins, beside)

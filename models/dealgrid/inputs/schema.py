@@ -150,6 +150,21 @@ def study_shape(kind: Kind) -> type[Shape]:
     return made
 
 
+class ReportedShape(Shape):
+    """What one source reports of some rows."""
+
+    label: Text = Field(description="what is reported, in words")
+    kind: Literal["actual", "plan"] = Field(description="`actual` for the past, `plan` for what is expected")
+    rows: Text = Field(description="the rows it is laid beside: `revenue`, or `paid - received`")
+    unit: Text = Field(description="the unit of the values, that of the rows")
+    plan: Text = Field("", description="the scenario with the plan reported, laid over the one looked at")
+    grade: Grade = Field(description="how sure the values are: A, B, B-, C, M or J")
+    source: Text = Field(description="who says so, and when")
+    address: Text = Field("", description="where the source can be read")
+    note: Text = Field("", description="anything a reader should know")
+    values: Annotated[Any, WithJsonSchema(DATED)] = Field(description="a value for each period: {2025: 13.07}")
+
+
 def check_shape(node: Mapped, shape: type[Shape], name: str, line: int, complaints: Complaints) -> dict[str, Entry]:
     """The entries that have the right form; what is missing, empty, unknown or malformed is noted.
 

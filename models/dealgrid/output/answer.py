@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +13,15 @@ from dealgrid.engine.irr import ONE_RATE, STATES
 from dealgrid.engine.row import Row
 from dealgrid.inputs import display_value, format_value
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 BINDS = "binds_"  # a flag row whose name begins so says that a clause binds
 STATE = "_state"  # x_state is the kind of answer the rate of return x has
 OURS = "J"  # the grade of a figure that is our own judgement
 AMOUNT = "US$ bn"
 MARKS = re.compile(r"[$_*`]")  # what Markdown would take for its own
+STILL = "no change"
 LARGE = 1 / 4  # a part of the whole worth pointing out
 
 
@@ -55,6 +60,12 @@ def titles(cases: Sequence[Case]) -> list[str]:
         title = f"{case.title} with {', '.join(changes)}" if changes else case.title
         found.append(title if title not in found else f"{title} ({found.count(title) + 1})")
     return found
+
+
+def short_title(case: Case) -> str:
+    """A case's title where its caption says the rest: of several changes their number alone."""
+    changes = len(case.settings) + len(case.own_pins)
+    return f"{case.title} with {changes} terms of its own" if changes > 1 else titles([case])[0]
 
 
 def caption(cases: Sequence[Case]) -> str:
@@ -141,6 +152,26 @@ def streams_finding(cases: Sequence[Case]) -> str:
         return f"{center}: {_span(cases, story.center)}, US$ bn"
     told = ", ".join(f"{_more(change)} from {label}" for label, change in moves)
     return _with_unit(f"{_more(_change(cases, story.center))} for {center}: {told}") if moves else "Nothing moves"
+
+
+def bridge_finding(row: Row, steps: pd.DataFrame, names: Sequence[str]) -> str:
+    """What a bridge shows, as a title: how far the row moves, and the clauses that move it most, up and down."""
+    amounts = steps["amount"].tolist()
+    moved = amounts[-1] - amounts[0]
+    clauses_of = dict(zip(names[1:-1], amounts[1:-1], strict=True))
+    ordered = sorted(clauses_of, key=lambda name: clauses_of[name])
+    ends = sorted({*ordered[:1], *ordered[-1:]}, key=lambda name: -abs(clauses_of[name]))
+    told = [f"{_by(clauses_of[name], row.unit)} by {name}" for name in ends if _by(clauses_of[name], row.unit) != STILL]
+    if not told:
+        return f"{row.label}: nothing moves"
+    unit = f" {row.unit}" if row.unit == AMOUNT else ""
+    return f"{row.label}: {_by(moved, row.unit)}{unit} in all, {', '.join(told)}"
+
+
+def _by(amount: float, unit: str) -> str:
+    if _shown(amount, unit) == _shown(0.0, unit):
+        return STILL
+    return f"{'+' if amount > 0 else '−'}{_shown(abs(amount), unit)}"
 
 
 def cash_finding(case: Case) -> str:

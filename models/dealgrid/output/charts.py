@@ -17,7 +17,7 @@ import pandas as pd
 
 from dealgrid.deal import LAYERS, Case, Deal
 from dealgrid.inputs import display_value
-from dealgrid.output import answer, tables
+from dealgrid.output import answer, calibration, tables
 from dealgrid.story import Story
 
 if TYPE_CHECKING:
@@ -40,6 +40,22 @@ FONT = "Arial, Liberation Sans, Helvetica, sans-serif"
 LETTER = 7.1  # width of a letter of a label, in pixels
 TITLE_LETTERS, CAPTION_LETTERS = 58, 96
 MOST_TICKS = 22
+HOUSE: Mapping[str, Any] = {  # the look of every chart, as a specification's `config`
+    "font": FONT,
+    "background": "white",
+    "padding": 8,
+    "view": {"stroke": None},
+    "title": {
+        "fontSize": 16, "fontWeight": 600, "color": INK, "offset": 14,
+        "subtitleFontSize": 10.5, "subtitleColor": FAINT, "subtitlePadding": 6,
+    },
+    "axis": {
+        "gridColor": RULE, "domainColor": FAINT, "tickColor": FAINT, "labelColor": INK, "labelFontSize": 11,
+        "titleColor": FAINT, "titleFontSize": 11, "titleFontWeight": "normal",
+    },
+    "text": {"fontSize": 11},
+    "legend": {"labelFontSize": 12, "labelColor": INK},
+}  # fmt: skip
 CUT = 3  # a bar so many times the next is cut, with its figure beside it, or no other could be seen
 
 
@@ -149,7 +165,7 @@ def clauses_binding(case: Case) -> Chart:
     names = text.encode(x=alt.value(0), y=alt.Y("clause:N", scale=bands, bandPosition=0), text="clause:N")
     chart = alt.layer(lanes, strips, names).properties(width=WIDTH + MARGIN, height=34 * len(clauses))
     found = answer.binding_periods(case)
-    title = f"{len(found)} of {len(clauses)} clauses bind at some time under {answer.titles([case])[0]}"
+    title = f"{len(found)} of {len(clauses)} clauses bind at some time under {answer.short_title(case)}"
     return _finished(chart, title, "Filled where the clause binds. " + answer.caption([case]))
 
 
@@ -169,6 +185,71 @@ def _lean(piece: Any) -> Any:
     if isinstance(piece, list | tuple):
         return [_lean(value) for value in piece]
     return float(f"{piece:.6g}") if isinstance(piece, float) else piece
+
+
+def bridge(compared: tables.Compared, period: str | None = None) -> Chart:
+    """From one case to another, clause by clause: full bars add, empty ones take away. A row by period needs one."""
+    import altair as alt
+
+    frame, cases = compared.bridge(period), (compared.a, compared.b)
+    unit, names = compared.row.unit, tables.steps(compared, frame)
+    ends = ("before", "after")
+    data = pd.DataFrame({"step": names, "amount": frame["amount"], **{end: frame[end] for end in ends}})
+    data["shown"] = [display_value(value, unit) for value in data["amount"]]
+    data["right"] = data[["before", "after"]].max(axis=1)
+    last = len(data) - 1
+    data["next"] = [*names[1:], names[-1]]
+    data["part"] = ["first", *("gain" if amount >= 0 else "loss" for amount in data["amount"][1:last]), "second"]
+    low, high = min(0.0, float(data[["before", "after"]].min().min())), float(data["right"].max())
+    room = (high - low or 1.0) * 9 * LETTER / WIDTH
+    scale = alt.Scale(domain=[low, high + room], nice=False)
+    title = "%" if unit == "fraction" else unit
+    base = alt.Chart(data).encode(
+        y=alt.Y("step:N", sort=names, title=None, axis=_name_axis(names), scale=alt.Scale(paddingInner=0.3)),
+        tooltip=["step:N", alt.Tooltip("shown:N", title=title)],
+    )
+    bars = base.encode(x=alt.X("before:Q", title=title, scale=scale, axis=_amount_axis()), x2="after:Q")
+    first, second = distinct_colours(cases)
+    fills: dict[str, dict[str, Any]] = {
+        "first": {"color": first}, "second": {"color": second},
+        "gain": {"color": FAINT, "stroke": FAINT}, "loss": {"color": "white", "stroke": FAINT},
+    }  # fmt: skip
+    layers: list[Any] = [base.mark_rule(color=FAINT).encode(x=alt.X("after:Q", scale=scale), y2="next:N")]
+    layers += [bars.mark_bar(**fill).transform_filter(alt.datum.part == part) for part, fill in fills.items()]
+    figures = base.mark_text(align="left", dx=4, color=INK).encode(x=alt.X("right:Q", scale=scale), text="shown:N")
+    chart = alt.layer(*layers, figures).properties(width=WIDTH, height=alt.Step(26))
+    note = f"Full bars add, empty ones take away. {frame.attrs['caption']}. "
+    return _finished(chart, answer.bridge_finding(compared.row, frame, names), note + answer.caption(cases))
+
+
+def differences(found: list[calibration.Beside], case: Case) -> Chart:
+    """How far the model is from what was reported, as a part of it: a bar per figure that is not an input itself."""
+    import altair as alt
+
+    own = [each for each in found if not each.is_input and np.isfinite(each.part)]
+    data = pd.DataFrame({
+        "figure": [each.label for each in own], "part": [each.part for each in own],
+        "drawn": np.clip([each.part for each in own], -1, 1),
+        "shown": [display_value(each.part, "fraction") for each in own],
+    })  # fmt: skip
+    data["shown"] += np.where(data["part"].abs() > 1, " (bar cut)", "")
+    names = list(data["figure"])
+    ends = alt.Scale(domain=[-1.35, 1.6], nice=False)
+    label = "datum.value < 0 ? '(' + format(-datum.value, '.0%') + ')' : format(datum.value, '.0%')"
+    axis = alt.Axis(labelExpr=label, values=[-1, -0.5, 0, 0.5, 1], ticks=False)
+    room = _name_axis(names)
+    base = alt.Chart(data).encode(
+        x=alt.X("drawn:Q", title="Model less reported, % of what is reported", scale=ends, axis=axis),
+        y=alt.Y("figure:N", sort=names, title=None, axis=room, scale=alt.Scale(paddingInner=0.35)),
+        tooltip=["figure:N", "shown:N"],
+    )
+    layers = [
+        base.mark_bar(color=colour_of(case)),
+        base.mark_text(align="left", dx=4, color=INK).encode(text="shown:N").transform_filter("datum.part >= 0"),
+        base.mark_text(align="right", dx=-4, color=INK).encode(text="shown:N").transform_filter("datum.part < 0"),
+    ]
+    chart = alt.layer(*layers).properties(width=WIDTH - 120, height=alt.Step(19))
+    return _finished(chart, calibration.finding(found), answer.caption([case]))
 
 
 def svg(chart: Chart) -> str:
@@ -300,30 +381,17 @@ def _bar_width(periods: int) -> float:
     return round(0.7 * (WIDTH + MARGIN) / max(periods, 1), 1)
 
 
+def headed(title: str, caption: str) -> dict[str, Any]:
+    """The title of a chart's specification: the finding, and below it what every chart says."""
+    return {
+        "text": textwrap.wrap(title, TITLE_LETTERS),
+        "subtitle": textwrap.wrap(caption, CAPTION_LETTERS),
+        "anchor": "start",
+        "frame": "bounds",
+    }
+
+
 def _finished(chart: Any, title: str, caption: str) -> Chart:
     """The chart with title and caption, in house style, checked against the schema."""
-    spec = (
-        chart.properties(
-            title={
-                "text": textwrap.wrap(title, TITLE_LETTERS),
-                "subtitle": textwrap.wrap(caption, CAPTION_LETTERS),
-                "anchor": "start",
-                "frame": "bounds",
-            }
-        )
-        .configure(font=FONT, background="white", padding=8)
-        .configure_view(stroke=None)
-        .configure_title(
-            fontSize=16, fontWeight=600, color=INK, offset=14, subtitleFontSize=10.5, subtitleColor=FAINT,
-            subtitlePadding=6,
-        )
-        .configure_axis(
-            gridColor=RULE, domainColor=FAINT, tickColor=FAINT, labelColor=INK, labelFontSize=11, titleColor=FAINT,
-            titleFontSize=11, titleFontWeight="normal",
-        )
-        .configure_text(fontSize=11)
-        .configure_legend(labelFontSize=12, labelColor=INK)
-        .to_dict(validate=True)
-    )  # fmt: skip
-    spec["$schema"] = SCHEMA
-    return Chart(spec)
+    spec = chart.properties(title=headed(title, caption)).to_dict(validate=True)
+    return Chart({**spec, "config": HOUSE, "$schema": SCHEMA})

@@ -5,7 +5,6 @@ Cases come under names of the reader's choosing, which tell them apart in a tabl
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -138,13 +137,8 @@ def lines(frame: pd.DataFrame, title: str, axis: str) -> charts.Chart:
     return charts.Chart(
         {
             "$schema": charts.SCHEMA,
-            "config": _config(),
-            "title": {
-                "text": textwrap.wrap(title, charts.TITLE_LETTERS),
-                "subtitle": textwrap.wrap(frame.attrs["caption"], charts.CAPTION_LETTERS),
-                "anchor": "start",
-                "frame": "bounds",
-            },
+            "config": charts.HOUSE,
+            "title": charts.headed(title, frame.attrs["caption"]),
             "width": charts.WIDTH,
             "height": HEIGHT,
             "padding": {"left": 5, "top": 5, "bottom": 5, "right": ROOM},
@@ -230,33 +224,3 @@ def _holder_colour(case: Case, name: str) -> str:
     colours = charts.holder_colours(case.deal.story)
     about = [each for each in colours if name.startswith(each.removesuffix("value"))]
     return colours[max(about, key=len)] if about else ""
-
-
-def _config() -> dict[str, Any]:
-    """House style, as `charts` has it."""
-    return {
-        "font": charts.FONT,
-        "background": "white",
-        "padding": 8,
-        "view": {"stroke": None},
-        "title": {
-            "fontSize": 16,
-            "fontWeight": 600,
-            "color": charts.INK,
-            "offset": 14,
-            "subtitleFontSize": 10.5,
-            "subtitleColor": charts.FAINT,
-            "subtitlePadding": 6,
-        },
-        "axis": {
-            "gridColor": charts.RULE,
-            "domainColor": charts.FAINT,
-            "tickColor": charts.FAINT,
-            "labelColor": charts.INK,
-            "labelFontSize": 11,
-            "titleColor": charts.FAINT,
-            "titleFontSize": 11,
-            "titleFontWeight": "normal",
-        },
-        "text": {"fontSize": 11},
-    }

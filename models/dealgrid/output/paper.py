@@ -41,8 +41,11 @@ class Section:
     parts: Sequence[Drawing | pd.DataFrame]
 
 
-def pdf(cases: Sequence[Case], run: str, written: dt.datetime) -> bytes:
-    """The report of two or more cases, the second held against the first; the same bytes for the same input."""
+def pdf(cases: Sequence[Case], run: str, written: dt.datetime, compared: tables.Compared | None = None) -> bytes:
+    """The report of two or more cases, the second held against the first; the same bytes for the same input.
+
+    `compared` is how the second came about from the first, clause by clause, where the two can be compared so.
+    """
     present, proposal = cases[0], cases[1]
     pair = (present, proposal)
     story = present.deal.story
@@ -50,6 +53,7 @@ def pdf(cases: Sequence[Case], run: str, written: dt.datetime) -> bytes:
         Section("Values by holder", [_drawing(charts.values_by_holder(cases)), tables.values_by_holder(cases)]),
         Section("Values by stream", [_drawing(charts.streams(cases)), tables.streams(cases)]),
         Section("Returns", [tables.returns(cases)]),
+        *([Section("What moved it", [_drawing(charts.bridge(compared)), tables.bridge(compared)])] if compared else []),
         Section("Cash over time", [_drawing(charts.cash_flows(case)) for case in pair]),
         Section(
             "When each clause binds",

@@ -10,12 +10,13 @@ import hashlib
 import html
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from dealgrid.deal import CHECK, TOLERANCE, Case
+from dealgrid.engine.row import Row
 from dealgrid.inputs import display_value
 from dealgrid.output import answer
 
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
 UNIT, SHAPE, VALUE = "unit", "shape", "value"  # columns that are about a line, not figures of a case or period
 DIFFERENCE = "Difference"
 TEXT = "text"  # unit of a line of words
+PROSE = 40  # letters of a cell that is read as a sentence
 BINDS, FREE = "●", "·"  # a flag over periods, where a column of yes and no would tire the eye
 NUMBERS = {"US$ bn": "US$ bn", "fraction": "%", "multiple": "×", "date": "date", "flag": "flag"}
 FITS: dict[float, tuple[str, str]] = {  # up to so many columns: size of letters, space beside a figure
-    8: ("14px", "12px"),
+    6: ("14px", "12px"),
+    10: ("13px", "7px"),
     16: ("11px", "4px"),
     np.inf: ("10px", "2px"),  # twenty-two years in the width of a page
 }
@@ -86,7 +89,7 @@ def clauses_binding(case: Case) -> pd.DataFrame:
     """Which clause binds when: a line per clause, a column per period, 1 where it binds and 0 where not."""
     lines = {row.label: case.values[row.name] for row in answer.clauses(case.deal)}
     frame = pd.DataFrame.from_dict(lines, orient="index", columns=list(case.calendar.periods))
-    title = f"Which clause binds when: {answer.titles([case])[0]}"
+    title = f"Which clause binds when: {answer.short_title(case)}"
     return _about(frame, title, answer.caption([case]), "flag")
 
 
@@ -123,6 +126,43 @@ def grades(case: Case) -> pd.DataFrame:
     frame = pd.DataFrame(counts, index=pd.Index([f"{grade}: {meaning}" for grade, meaning in GRADES.items()]))
     frame.loc["Total"] = frame.sum()
     return _about(frame, "How sure the figures are", answer.caption([case]), "count", ["Total"])
+
+
+class Compared(Protocol):
+    """What a comparison of two cases tells: the row, and its way from `a` to `b` in steps, clause by clause."""
+
+    @property
+    def a(self) -> Case:
+        """The case it starts from."""
+
+    @property
+    def b(self) -> Case:
+        """The case it comes to."""
+
+    @property
+    def row(self) -> Row:
+        """The row whose change is told."""
+
+    def bridge(self, period: str | None = None) -> pd.DataFrame:
+        """A line per step, with columns `step`, `kind`, `amount`, `before` and `after`; the ends are the cases."""
+
+
+def steps(compared: Compared, frame: pd.DataFrame) -> list[str]:
+    """The names of a bridge's steps, its ends by the titles that tell the cases apart."""
+    first, last = answer.titles([compared.a, compared.b])
+    return [first, *frame["step"][1:-1], last]
+
+
+def bridge(compared: Compared, period: str | None = None) -> pd.DataFrame:
+    """From one case to another: a line per step, what it adds, and where that leads. A row by period needs one."""
+    steps_of = compared.bridge(period)
+    names = steps(compared, steps_of)
+    last = len(names) - 1
+    changes = [amount if 0 < place < last else "" for place, amount in enumerate(steps_of["amount"])]
+    frame = pd.DataFrame({"Adds": changes, "Then": list(steps_of["after"])}, index=pd.Index(names), dtype=object)
+    about = f"{steps_of.attrs['caption']}. {answer.caption([compared.a, compared.b])}"
+    unit = compared.row.unit
+    return _about(frame, f"{compared.row.label}, clause by clause, {NUMBERS.get(unit, unit)}", about, unit, [names[-1]])
 
 
 def checks(case: Case) -> pd.DataFrame:
@@ -219,6 +259,11 @@ def _as_text(text: pd.DataFrame) -> str:
         return f"{text.attrs.get('title', '')}\n\n{text.to_string()}\n\n{text.attrs.get('caption', '')}"
 
 
+def _is_prose(cells: pd.Series) -> bool:
+    """Whether a column holds sentences, which begin at the left and break over lines."""
+    return bool(cells.map(len).max() > PROSE) if len(cells) else False
+
+
 def _great_table(text: pd.DataFrame) -> GT:
     """The house's table: thin rules, figures to the right, totals in bold, nothing coloured."""
     from great_tables import GT, loc, style
@@ -234,6 +279,7 @@ def _great_table(text: pd.DataFrame) -> GT:
         .tab_header(raw(html.escape(title)))
         .tab_source_note(raw(html.escape(caption)))
         .cols_align("right", columns=[str(column) for column in text.columns])
+        .cols_align("left", columns=[str(column) for column in text.columns if _is_prose(text[column])])
         .tab_options(
             table_font_size=size,
             table_font_names=["Segoe UI", "Helvetica Neue", "Arial", "sans-serif"],

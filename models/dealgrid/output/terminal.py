@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from dealgrid.engine.irr import Certificate
 from dealgrid.engine.row import Row
 from dealgrid.inputs import Parameter, display_value
 from dealgrid.output.answer import return_text
+from dealgrid.output.explanation import figure_text, has_own_label, notes
 from dealgrid.problems import Problem
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ LABEL_WIDTH = 44
 UNIT_WIDTH = 8
 FIGURE_WIDTH = 9
 GAP = 2  # between columns
-CUTS = {"above": "unfolded above", "deeper": "made of more: ask for it by name, or with a larger --depth"}
 WIDTH_OF_FILES = 10_000  # where output does not go to a terminal, nothing is cut or wrapped
 
 
@@ -263,29 +262,14 @@ def _table_of_numbers(case: Case, rows: Collection[Row]) -> Table:
 
 def _explanation_text(explanation: Explanation) -> Text:
     period = f" {explanation.period}" if explanation.period else ""
-    text = Text.assemble(
-        (explanation.name, "bold"), f"{period} = ", (display_value(explanation.value, explanation.unit), "bold")
-    )
-    text.append(f" {explanation.unit}" if explanation.unit not in ("date", "flag", "fraction", "multiple") else "")
-    if explanation.label.lower() != explanation.name.replace("_", " "):
+    text = Text.assemble((explanation.name, "bold"), f"{period} = ", (figure_text(explanation), "bold"))
+    if has_own_label(explanation):
         text.append(f"  {explanation.label}", style="dim")
     if explanation.formula:
         text.append(f"\n= {explanation.formula}")
-    if explanation.source:
-        grade = f" (grade {explanation.grade})" if explanation.grade else ""
-        text.append(f"\nsource: {explanation.source}{grade}", style="dim")
-    if explanation.series:
-        text.append(f"\nover all periods: {_series_text(explanation)}", style="dim")
-    if explanation.cut:
-        text.append("\n… " + CUTS[explanation.cut], style="dim")
+    for note in notes(explanation):
+        text.append(f"\n{note}", style="dim")
     return text
-
-
-def _series_text(explanation: Explanation) -> str:
-    """A whole row in a line; a run of one figure is written once."""
-    figures = [display_value(value, explanation.unit) for value in explanation.series]
-    runs = [(figure, len(list(run))) for figure, run in itertools.groupby(figures)]
-    return "  ".join(figure if count == 1 else f"{count} × {figure}" for figure, count in runs)
 
 
 def _grow(tree: Tree, parts: Iterable[Explanation]) -> None:

@@ -440,6 +440,7 @@ footer:not(:empty)::before { content: ""; display: block; border-top: 1px solid 
   body { font-size: 10.5pt; }
   main, footer { max-width: none; padding: 0; }
   details.code { display: none; }
+  .explained details::details-content { content-visibility: visible; block-size: auto; }
   h1, h2, h3 { break-after: avoid; }
   figure, img, svg, tr { break-inside: avoid; }
   thead { display: table-header-group; }

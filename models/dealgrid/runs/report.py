@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dealgrid.deal import LAYERS, Deal
+from dealgrid.analysis.compare import Comparison, compare_cases
+from dealgrid.deal import LAYERS, Case, Deal
 from dealgrid.inputs import check_settings, value_text
 from dealgrid.output import answer, paper, workbook
 from dealgrid.problems import InputError, Problem
@@ -78,7 +79,7 @@ def write_report(
             draft.write(PAGE, notebooks.to_html(done, deal.story.title, caption))
 
         def write_paper() -> None:
-            draft.write(PAPER, paper.pdf(cases, draft.run, draft.started))
+            draft.write(PAPER, paper.pdf(cases, draft.run, draft.started, _compared(*cases[:2])))
 
         def write_workbook() -> None:
             draft.write(WORKBOOK, workbook.write(cases, draft.run, draft.started))
@@ -124,6 +125,14 @@ def _chosen(deal: Deal, scenarios: Sequence[str]) -> list[str]:
     if len(wanted) < 2:
         wanted = list(dict.fromkeys([deal.story.present, *wanted, deal.story.proposal]))[:2]
     return wanted
+
+
+def _compared(first: Case, second: Case) -> Comparison | None:
+    """How the second came about from the first; None where they stand on other days or calendars."""
+    try:
+        return compare_cases(first, second)
+    except InputError:
+        return None
 
 
 def _name(deal: Deal, chosen: Sequence[str]) -> str:
