@@ -16,6 +16,7 @@ from tests.runs.conftest import write_notebook
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 ENGINE = "dealgrid"
+NAMED = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 IDENTITY = re.compile(r"\b[0-9a-f]{32}\b")
 
 pytestmark = pytest.mark.skipif(not warm.is_possible(), reason="warm kernels need Linux")
@@ -90,7 +91,9 @@ def test_every_notebook_is_the_same_bytes_from_a_warm_kernel(path: Path, tmp_pat
     for engine in (None, ENGINE):
         output = tmp_path / f"{engine}.ipynb"
         notebooks.execute(path, {}, output, engine=engine)
-        texts.append(in_order(output.read_text(encoding="utf-8")))
+        texts.append(output.read_text(encoding="utf-8"))
+    if "widget-state+json" in texts[0]:  # identities drawn by chance, by which the states are sorted
+        texts = ["\n".join(sorted(line.strip(" ,") for line in NAMED.sub("id", text).splitlines())) for text in texts]
     assert texts[0] == texts[1]
 
 
