@@ -87,7 +87,7 @@ def _pattern(name: str, deal: Deal, cases: Sequence[Case]) -> re.Pattern[str]:
     """The value's spellings: long ones anywhere, short ones where the parameter's name stands before them."""
     values: list[Setting] = [deal.parameters[name].value, *(case.given[name] for case in cases)]
     values += [each.set[name] for each in deal.scenarios.values() if name in each.set]
-    numbers = {n for value in values for n in (value.values if isinstance(value, Dated) else (float(value),))}  # type: ignore[arg-type]
+    numbers = {n for value in values for n in (value.values if isinstance(value, Dated) else (float(value),))}
     unit = deal.parameters[name].unit
     spellings = {text for number in numbers for text in _spellings(number, unit)}
     parts = []
