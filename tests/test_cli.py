@@ -246,13 +246,33 @@ def commands_of_the_readme() -> list[str]:
     return [re.split(r" {3,}", line)[0] for line in lines]
 
 
+# Those that open a page or run until they are stopped, and those that take long, which have tests of their own.
+ELSEWHERE = ("report", "lab", "app", "sweep", "bargain", "runs", "schedule")
+IN_ORDER = ("excel", "import", "params")
+
+
 @pytest.mark.parametrize(
-    "line", [line for line in commands_of_the_readme() if line.split()[1] not in ("report", "lab", "app")]
+    "line", [line for line in commands_of_the_readme() if line.split()[1] not in (*ELSEWHERE, *IN_ORDER)]
 )
 def test_every_command_in_the_readme_works(line: str) -> None:
     run = dealgrid(*line.split()[1:])
     assert run.returncode == 0, run.stderr
     assert run.stdout
+
+
+def test_the_spreadsheet_commands_of_the_readme_work_one_after_the_other(copy: Path) -> None:
+    lines = [line for line in commands_of_the_readme() if line.split()[1] in IN_ORDER]
+    assert {line.split()[1] for line in lines} == set(IN_ORDER)
+    for line in lines:
+        run = dealgrid(*line.split()[1:], cwd=copy)
+        assert run.returncode == 0, run.stderr
+    assert (copy / "two.xlsx").stat().st_size > 0
+    assert (copy / "params" / "scenarios" / "my_case.yaml").exists()
+
+
+def test_the_schedule_commands_of_the_readme_that_end_work(copy: Path) -> None:
+    lines = [line for line in commands_of_the_readme() if line.split()[1] == "schedule"]
+    assert [dealgrid(*line.split()[1:], cwd=copy).returncode for line in lines if "run" not in line.split()] == [1, 0]
 
 
 def test_the_other_commands_of_the_readme_exist() -> None:

@@ -60,6 +60,7 @@ def test_running_it_again_gives_the_stored_outputs(path: Path) -> None:
     assert list(rerun.differences(rerun.read(path), fresh(path))) == []
 
 
+@pytest.mark.long
 def test_nbval_finds_the_stored_outputs_again() -> None:
     command = [
         sys.executable,

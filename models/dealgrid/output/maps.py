@@ -13,11 +13,10 @@ from dealgrid.analysis.levers import Lever
 from dealgrid.dates import date_of
 from dealgrid.inputs import UNITS
 from dealgrid.output import rounded, tables
-from dealgrid.output.charts import HOLDERS, INK, Chart, drawn, svg
+from dealgrid.output.charts import HOLDERS, INK, LETTER, MARGIN, WIDTH, Chart, drawn, svg
 
-SIZE = 420  # of the map, in pixels, each way
-FAR = 0.7  # of the way across, from which a mark's name stands to its left
-LIFT = 15  # pixels by which names of marks beside each other are moved up and down
+ACROSS, UP = WIDTH + MARGIN, 420  # of the map, in pixels
+LIFT = 15  # pixels by which names of marks beside each other stand one above the other
 ZONE = "#DDEBDD"
 
 
@@ -30,7 +29,7 @@ def chart(found: Bargaining) -> Chart:
         "y": {**y, "scale": _domain(found.up, up)},
     }
     layers = [_zone(found, scales), *(_curves(found, party, scales) for party in (0, 1)), *_places(found, scales)]
-    spec = {"layer": layers, "width": SIZE, "height": SIZE}
+    spec = {"layer": layers, "width": ACROSS, "height": UP}
     even = found.equal_gain()
     title = "Nowhere on the map do both sides gain"
     if even:
@@ -74,7 +73,7 @@ def belief(frame: pd.DataFrame, found: Bargaining) -> Chart:
         told += [f"{label} would not sign beyond {turn:.0%}" for turn, _ in turns] or [_always(values, label)]
     layers.append({"data": {"values": [{"zero": 0}]}, "mark": {"type": "rule", "color": INK},
                    "encoding": {"y": {"field": "zero", "type": "quantitative"}}})  # fmt: skip
-    spec = {"layer": layers, "width": SIZE, "height": SIZE * 0.6}
+    spec = {"layer": layers, "width": ACROSS, "height": UP * 0.6}
     return drawn(spec, "; ".join(told), f"{frame.attrs['title']}. {frame.attrs['caption']}")
 
 
@@ -189,9 +188,8 @@ def _places(found: Bargaining, scales: dict[str, Any]) -> list[dict[str, Any]]:
             by_place.setdefault((_scaled(each.across, across), _scaled(each.up, up)), []).append(each.name)
     ours = {(_scaled(each.across, across), _scaled(each.up, up)) for each in own}
     begin, end = (_scaled(float(each), across) for each in (found.across[0], found.across[-1]))
-    far = begin + FAR * (end - begin)
-    values = [
-        {"x": x, "y": y, "name": "; ".join(names), "shape": "diamond" if (x, y) in ours else "circle"}
+    values: list[dict[str, Any]] = [
+        {"x": x, "y": y, "name": names, "shape": "diamond" if (x, y) in ours else "circle"}
         for (x, y), names in by_place.items()
     ]
     points = {
@@ -200,14 +198,15 @@ def _places(found: Bargaining, scales: dict[str, Any]) -> list[dict[str, Any]]:
     }  # fmt: skip
     names = []
     for value in values:
-        is_right = float(str(value["x"])) > far
-        beside = sorted(float(str(each["x"])) for each in values if each["y"] == value["y"])
-        step = beside.index(float(str(value["x"])))
-        shift = LIFT * (step + 1) // 2 * (-1 if step % 2 else 1) if len(beside) > 1 else 0
+        x, long = value["x"], max(map(len, value["name"])) * LETTER * (end - begin) / ACROSS
+        is_left = x + long > end  # no room to the right
+        reach = (x - long, x) if is_left else (x, x + long)
+        beside = {each["x"] for each in values if each["y"] == value["y"]} - {x}
+        over = sum(reach[0] < each < reach[1] for each in beside)  # marks the name would run over
         names.append({
             "data": {"values": [value]},
-            "mark": {"type": "text", "align": "right" if is_right else "left", "dx": -8 if is_right else 8,
-                     "dy": shift, "fontSize": 10, "color": INK},
+            "mark": {"type": "text", "align": "right" if is_left else "left", "dx": -8 if is_left else 8,
+                     "dy": -LIFT * over, "fontSize": 10, "color": INK},
             "encoding": {**scales, "text": {"field": "name"}},
         })  # fmt: skip
     return [points, *names]
