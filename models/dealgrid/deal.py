@@ -7,6 +7,7 @@ import datetime as dt
 import functools
 import importlib
 import math
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -45,6 +46,10 @@ from dealgrid.story import Story
 if TYPE_CHECKING:
     import pandas as pd
 
+REDACT = "DEALGRID_REDACT"  # set in the environment: hide confidential parameters, in a notebook's kernel too
+HIDDEN = "confidential"
+DIGITS = 5  # significant digits from which a figure is not met by chance
+MONEY = "US$"
 GROUP = "dealgrid.deals"  # the entry-point group in which a package offers its deal
 COMING = "coming_"  # coming_x: the dated amounts of parameter x that fall after the valuation date
 CHECK = "check_"  # a row whose name begins so must be zero
@@ -95,6 +100,7 @@ class Explanation:
     cut: str = ""
     series: tuple[float, ...] = ()
     is_pinned: bool = False
+    is_hidden: bool = False  # confidential, in a redacted copy
 
 
 class Deal:
@@ -115,6 +121,9 @@ class Deal:
         order = {name: place for place, name in enumerate(self.story.scenarios)}
         names = sorted(inputs.scenarios, key=lambda name: (order.get(name, len(order)), name))
         self.scenarios: dict[str, Scenario] = {name: inputs.scenarios[name] for name in names}
+        self.hidden: frozenset[str] = frozenset()
+        if os.environ.get(REDACT):
+            self._hide()
         self.studies: dict[str, Study] = inputs.studies
         self.actuals: list[Pin] = inputs.actuals
         self.reported: list[Reported] = inputs.reported
@@ -136,6 +145,16 @@ class Deal:
             )
         package = importlib.import_module(offered[name].value)
         return cls(package, root or _find_root(package))
+
+    def _hide(self) -> None:
+        """Hide what is confidential: cases leave out its figures, and texts that may repeat them give way to names."""
+        self.hidden = frozenset(name for name, each in self.parameters.items() if each.confidential)
+        for name in self.hidden:
+            texts = dict.fromkeys(("source", "note", "address"), HIDDEN)
+            self.parameters[name] = dataclasses.replace(self.parameters[name], **texts)  # type: ignore[arg-type]
+        for name, scenario in self.scenarios.items():
+            if self.hidden & scenario.set.keys():
+                self.scenarios[name] = dataclasses.replace(scenario, title=name, why=HIDDEN)
 
     def case(
         self,
@@ -358,6 +377,33 @@ class Case:
         self.given = given
         self.pins = pins
         self.values = values
+        self.masked = self._repeating() if deal.hidden else frozenset()
+        self.values |= {name: np.full_like(values[name], np.nan, dtype=float) for name in self.masked}
+
+    def _repeating(self) -> frozenset[str]:
+        """Rows that rest on a confidential parameter and show its value in some period.
+
+        A figure of few digits is one of money and one of another kind by chance: there the kinds must agree.
+        """
+        columns = self.deal.arrays(self.given, self.calendar)
+        found = set()
+        for name in self.deal.hidden:
+            value = self.given[name]
+            told = [*(value.values if isinstance(value, Dated) else (value,)), columns[name]]
+            is_money = self.deal.parameters[name].unit.startswith(MONEY)
+            for row in self.deal.book.rows.values():
+                alike = row.unit.startswith(MONEY) == is_money
+                if not row.name.startswith(CHECK) and any(self._is_told(row, one, alike) for one in told):
+                    found |= {row.name} if any(each.name == name for each in self.rests_on(row.name)) else set()
+        return frozenset(found)
+
+    def _is_told(self, row: Row, value: Any, alike: bool) -> bool:
+        """Whether a row shows a value, or the value of some period, in its place."""
+        if row.is_once and np.ndim(value):
+            return False
+        shown, wanted = np.broadcast_arrays(np.atleast_1d(self.values[row.name]), value)
+        same = np.isclose(shown, wanted, rtol=1e-12, atol=0.0) & (shown != 0)
+        return any(alike or len(repr(float(each)).replace(".", "").strip("0")) >= DIGITS for each in wanted[same])
 
     @property
     def title(self) -> str:
@@ -526,7 +572,10 @@ class Case:
     def _columns(self) -> dict[str, np.ndarray]:
         """What the engine was given, calendar included."""
         given = self.deal.arrays(self.given, self.calendar)
-        return {name: np.asarray(value) for name, value in {**self.calendar.ingredients(), **given}.items()}
+        columns = {name: np.asarray(value) for name, value in {**self.calendar.ingredients(), **given}.items()}
+        for name in {*self.deal.hidden, *map(COMING.__add__, self.deal.hidden)} & columns.keys():
+            columns[name] = np.full(columns[name].shape, np.nan)
+        return columns
 
     def _given(self, name: str, place: int | None) -> Explanation:
         value = self._columns[name]
@@ -536,6 +585,10 @@ class Case:
         if parameter is None:
             return Explanation(
                 name, name.replace("_", " "), CALENDAR_UNITS[name], period, figure, "", "the calendar", ""
+            )
+        if parameter.name in self.deal.hidden:
+            return Explanation(
+                name, parameter.label, parameter.unit, period, math.nan, "", HIDDEN, parameter.grade, is_hidden=True
             )
         scenario = self.deal.scenario(self.scenario)
         if parameter.name in self.settings:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dealgrid.analysis import again, arrays
 from dealgrid.dates import date_text
-from dealgrid.deal import COMING, LAYERS, STRUCTURAL, Case, Deal
+from dealgrid.deal import COMING, HIDDEN, LAYERS, STRUCTURAL, Case, Deal
 from dealgrid.engine.row import Row
 from dealgrid.inputs import Dated, Parameter, Pin, Setting, format_value
 from dealgrid.inputs.dated import LINEAR, NOTHING, STEP
@@ -365,6 +365,8 @@ def _clause_of(parameter: Parameter, label_of: Mapping[str, str]) -> str:
 
 def _change(parameter: Parameter, a: Case, b: Case) -> Change:
     before, after = a.given[parameter.name], b.given[parameter.name]
+    if parameter.name in a.deal.hidden:
+        return Change(parameter.name, parameter.label, parameter.unit, HIDDEN, HIDDEN, HIDDEN, HIDDEN)
     return Change(
         parameter.name, parameter.label, parameter.unit,
         _text(before, after, parameter), _text(after, before, parameter),

@@ -26,6 +26,12 @@ def report(
         int | None, typer.Option(min=1, metavar="N", help="Then delete older runs of the name: N stay.")
     ] = None,
     to: To = None,
+    redact: Annotated[
+        bool,
+        typer.Option(
+            "--redact", help="A copy for outsiders: confidential parameters are hidden, derived figures kept."
+        ),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Run the notebook and write HTML, PDF, workbook and numbers into the reports folder."""
@@ -48,6 +54,7 @@ def report(
             lambda step, done, of: bar.update(task, description=step, completed=done, total=of),
             name or "",
             resume or "",
+            redact,
         )
     print("\n".join(summary(written)))
     if to is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dealgrid.deal import VALUATION_DATE, Case, Deal
+from dealgrid.deal import HIDDEN, VALUATION_DATE, Case, Deal
 from dealgrid.engine.irr import ONE_RATE, STATES
 from dealgrid.engine.row import Row
 from dealgrid.inputs import display_value, format_value
@@ -327,5 +327,7 @@ def _is_flow(deal: Deal, name: str) -> bool:
 
 
 def _as_written(case: Case, name: str) -> str:
+    if name in case.deal.hidden:
+        return HIDDEN
     value = case.given[name]
     return format_value(float(value), case.deal.parameters[name].unit) if np.isscalar(value) else "as set"  # type: ignore[arg-type]

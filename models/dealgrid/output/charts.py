@@ -321,7 +321,7 @@ def _bars(frame: pd.DataFrame, cases: Sequence[Case], title: str, axis: str) -> 
 def _cash(frame: pd.DataFrame) -> pd.DataFrame:
     """Cash as one figure a line, with the height drawn and a label for each stream's largest and for bars cut."""
     limit = _cut(frame.to_numpy())
-    data = _long(frame, "stream", "period")
+    data = _long(frame.dropna(how="all"), "stream", "period")  # a hidden stream is not drawn
     data["drawn"] = data["value"].clip(-limit, limit)
     data["shown"] = [display_value(value, answer.AMOUNT) for value in data["value"]]
     size = data["value"].abs()

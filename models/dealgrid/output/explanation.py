@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dealgrid.deal import Case, Explanation
+from dealgrid.deal import HIDDEN, Case, Explanation
 from dealgrid.inputs import display_value
 from dealgrid.output import answer
 
@@ -46,6 +46,8 @@ def explain_tree(case: Case, name: str, period: str | None = None, depth: int = 
 
 def figure_text(explanation: Explanation) -> str:
     """The figure with its unit."""
+    if explanation.is_hidden:
+        return HIDDEN
     unit = "" if explanation.unit in WITHOUT_UNIT else f" {explanation.unit}"
     return display_value(explanation.value, explanation.unit) + unit
 

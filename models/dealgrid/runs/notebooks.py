@@ -219,6 +219,16 @@ def _not_ours(spec: Any) -> str:
     return f"{spec.display_name} asks for variables of its own" if spec.env else ""
 
 
+def with_parameters(notebook: NotebookNode, parameters: Mapping[str, object]) -> str:
+    """The text of an executed notebook whose injected cell shows other parameters than it ran with."""
+    import nbformat
+
+    for cell in notebook.cells:
+        if INJECTED in cell.metadata.get("tags", ()):
+            cell.source = "# Parameters\n" + "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
+    return str(nbformat.writes(notebook)) + "\n"  # type: ignore[no-untyped-call] # nbformat has no types
+
+
 def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
     """Refuse parameters the notebook does not have, and values of another type than it says. InputError with all."""
     places = {place.name: place for place in _places(notebook)} if parameters else {}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +14,19 @@ from dealgrid.analysis.compare import Comparison, compare_cases
 from dealgrid.deal import LAYERS, Case, Deal
 from dealgrid.inputs import check_settings, value_text
 from dealgrid.output import answer, paper, workbook
-from dealgrid.problems import InputError, Problem
+from dealgrid.problems import InputError, Problem, RunError
 from dealgrid.runs import notebooks, store
+from dealgrid.runs import redact as hidden
+from dealgrid.runs.review import REDACTED
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 NOTEBOOK = Path("notebooks", "00_start_here.ipynb")
 EXECUTED, PAGE, PAPER, WORKBOOK = "start_here.ipynb", "start_here.html", "report.pdf", "deal.xlsx"
 FILES = {PAGE: "page", PAPER: "paper", WORKBOOK: "workbook", EXECUTED: "notebook", store.NUMBERS: "numbers"}
+
+REDACTED_PAGE = " · redacted copy: confidential parameters are hidden, the workbook is left out"
 
 Progress = Callable[[str, int, int], None]  # what is being done, how many steps are done, of how many
 
@@ -30,6 +39,7 @@ class Report:
     folder: Path
     sentences: tuple[str, ...]
     failed: Mapping[str, tuple[str, ...]]  # the checks that are not zero, by scenario
+    hidden: tuple[str, ...] | None = None  # of a redacted report, the parameters that are hidden
 
     @property
     def checks_passed(self) -> bool:
@@ -45,14 +55,36 @@ def write_report(
     progress: Progress = lambda step, done, of: None,
     name: str = "",
     resume: str = "",
+    redact: bool = False,
 ) -> Report:
     """Write the report of some scenarios into a folder of runs, with settings on top of each.
 
     The first two are set side by side, the second against the first; one alone is set against the present, and
     none means the deal's question. All scenarios of the deal stand in the numbers and in the workbook's inputs.
     `resume` names an unfinished run of the same report that is completed instead.
+    `redact` makes a copy for outsiders: what is confidential is hidden, and the workbook, which computes, left out.
     InputError for what cannot be used as given, before anything is written; RunError where the run fails.
     """
+    if redact:
+        if resume:
+            raise InputError(Problem("--redact", "a redacted report cannot be taken up again", "a new one",
+                                     "leave --resume out"))  # fmt: skip
+        with hidden.hiding():
+            return _write(hidden.opened(deal), scenarios, settings, folder, progress, name, redact=True)
+    return _write(deal, scenarios, settings, folder, progress, name, resume)
+
+
+def _write(
+    deal: Deal,
+    scenarios: Sequence[str],
+    settings: Mapping[str, object],
+    folder: Path,
+    progress: Progress,
+    name: str,
+    resume: str = "",
+    redact: bool = False,
+) -> Report:
+    """As `write_report`, with the deal that is to be shown."""
     chosen = _chosen(deal, scenarios)
     texts = _as_text(deal, settings)
     notebook = deal.root / NOTEBOOK
@@ -62,20 +94,29 @@ def write_report(
     by_name = {case.scenario: case for case in compared}
     cases = [by_name[each] for each in chosen]
     made_from = store.recipe(deal, "report", chosen, texts, [notebook])
+    shown = {**parameters, "settings": hidden.settings_shown(deal, texts)}
+    if redact:
+        made_from = hidden.recipe(deal, made_from, compared)
     begun = (
         store.resume(folder, resume, made_from)
         if resume
         else store.new_run(folder, name or _name(deal, chosen), made_from)
     )
     with begun as draft:
-        caption = paper.footer(cases, draft.run)
+        if redact:
+            draft.notes[REDACTED] = {"parameters": sorted(deal.hidden), "left_out": [WORKBOOK]}
+        caption = paper.footer(cases, draft.run) + (REDACTED_PAGE if redact else "")
 
         def write_numbers() -> None:
             store.write_numbers(draft, compared)
 
         def write_notebook() -> None:
-            with draft.writing(EXECUTED) as path:
-                done = notebooks.execute(notebook, parameters, path)
+            if redact:
+                done = _executed_apart(notebook, parameters)
+                draft.write(EXECUTED, notebooks.with_parameters(done, shown))
+            else:
+                with draft.writing(EXECUTED) as path:
+                    done = notebooks.execute(notebook, parameters, path)
             draft.write(PAGE, notebooks.to_html(done, deal.story.title, caption))
 
         def write_paper() -> None:
@@ -90,16 +131,32 @@ def write_report(
             "paper": (write_paper, (PAPER,)),
             "workbook": (write_workbook, (WORKBOOK,)),
         }
+        if redact:
+            del steps["workbook"]
         for place, (step, (write, files)) in enumerate(steps.items()):
             progress(step, place, len(steps))
             if not draft.has(*files):
                 with draft.timed(step):
                     write()
         progress("done", len(steps), len(steps))
+        if redact:
+            hidden.refuse_leaks(deal, compared, draft.folder)
         final = store.publish(draft, compared)
     sentences = tuple(answer.answer(cases[0], cases[1]))
     failed = {case.scenario: case.checks.failed for case in compared if not case.checks.passed}
-    return Report(draft.run, final, sentences, failed)
+    return Report(draft.run, final, sentences, failed, tuple(sorted(deal.hidden)) if redact else None)
+
+
+def _executed_apart(notebook: Path, parameters: Mapping[str, object]) -> NotebookNode:
+    """A notebook carried out outside the reports folder; what it raises may say what is confidential, so it is not."""
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            return notebooks.execute(notebook, parameters, Path(place, EXECUTED))
+        except RunError:
+            raise RunError(
+                Problem(notebook.name, "the notebook fails", "a notebook that runs from top to bottom",
+                        "write the report without --redact to see why")
+            ) from None  # fmt: skip
 
 
 def summary(report: Report) -> list[str]:
@@ -107,8 +164,12 @@ def summary(report: Report) -> list[str]:
     lines = [*report.sentences, ""]
     for scenario, names in report.failed.items():
         lines.append(f"NOT ZERO in {scenario}: {', '.join(names)}")
+    if report.hidden is not None:
+        lines.append(f"Hidden: {', '.join(report.hidden) or 'nothing, since no parameter is confidential'}.")
+        lines += ["The workbook is left out, since it computes; figures that follow from what is hidden are kept.", ""]
     width = max(map(len, FILES.values()))
-    return [*lines, *(f"{what:<{width}}  {_shown(report.folder / file)}" for file, what in FILES.items())]
+    written = {file: what for file, what in FILES.items() if report.hidden is None or file != WORKBOOK}
+    return [*lines, *(f"{what:<{width}}  {_shown(report.folder / file)}" for file, what in written.items())]
 
 
 def _chosen(deal: Deal, scenarios: Sequence[str]) -> list[str]:
