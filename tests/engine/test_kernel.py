@@ -304,13 +304,24 @@ def test_numpy_serves_while_another_process_compiles(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.long
+def test_a_kept_kernel_is_read_by_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(kernel.FOLDER, str(tmp_path))
+    text = prepare(STAND, SUMMERS, GIVEN, PROFIT, ["price"]).kernel.text
+    subprocess.run([sys.executable, "-c", kernel.ELSEWHERE], input=text.encode(), check=True, timeout=120)
+    fresh(monkeypatch)
+    found, ready, told = sold(wait=True)
+    assert ready.kernel.text == text
+    assert (ready.how, told) == ("compiled", [])  # nothing is compiled again
+    assert_same(found, sold(wait=False)[0])
+
+
+@pytest.mark.long
 def test_two_processes_that_compile_the_same_leave_one_whole_kernel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(kernel.FOLDER, str(tmp_path))
     text = prepare(STAND, SUMMERS, GIVEN, PROFIT, ["price"]).kernel.text
-    command = [sys.executable, "-m", "dealgrid.engine.kernel"]
-    racers = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(2)]
+    racers = [subprocess.Popen([sys.executable, "-c", kernel.ELSEWHERE], stdin=subprocess.PIPE) for _ in range(2)]
     for racer in racers:
         racer.stdin.write(text.encode())
         racer.stdin.close()

@@ -100,7 +100,7 @@ class Sham:
     def start(self, asked: Schedule, job: Job) -> None:
         assert asked.name not in self.at_work, "a schedule runs twice at once"
         self.begun[job.schedule, job.due, job.attempt] += 1
-        takes = {"overlaps": 7 * HOUR * self.dice.random() + HOUR, "fails": 2 * MINUTE}.get(asked.name, 5 * MINUTE)
+        takes = {"overlaps": 7 * HOUR * self.dice.random() ** 2 + HOUR, "fails": 2 * MINUTE}.get(asked.name, 5 * MINUTE)
         code: int | None = 3 if asked.name == "fails" else self.dice.choices([0, 3, 2, None], [90, 6, 1, 3])[0]
         self.at_work[asked.name] = (job, self.now + takes, code)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +30,9 @@ Pins = Annotated[
     list[str],
     typer.Option("--pin", metavar="ROW@PERIOD=VALUE", help="Give a row a value in a period (without @PERIOD, in all)."),
 ]
+To = Annotated[
+    str | None, typer.Option("--to", metavar="ADDRESS", help="Then send the run there: a folder, s3://…, sftp://….")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 
 
@@ -54,6 +58,20 @@ def case_of(
     if problems:
         raise InputError(problems)
     return deal.case(scenario, settings, all_pins)
+
+
+def send_run(folder: Path, run: str, address: str, quiet: bool) -> None:
+    """Send a finished run to an address, and say so."""
+    from dealgrid.output.terminal import progress, tell
+    from dealgrid.runs import remote, store
+
+    with progress(quiet) as bar:
+        task = bar.add_task("sending", total=None)
+        sent = remote.send(
+            store.find_run(folder, run), address, lambda there, of: bar.update(task, completed=there, total=of)
+        )
+    before = f"; {sent.kept} were there already" if sent.kept else ""
+    tell(f"Sent to {sent.address}: {sent.sent} files and the manifest{before}.")
 
 
 def exit_on(case: Case) -> None:

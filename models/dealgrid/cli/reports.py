@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dealgrid import Deal
-from dealgrid.cli.options import CHECK_FAILED, Quiet, Sets
+from dealgrid.cli.options import CHECK_FAILED, Quiet, Sets, To, send_run
 from dealgrid.inputs import parse_settings
 
 
@@ -31,13 +31,16 @@ def report(
             "--redact", help="A copy for outsiders: confidential parameters are hidden, derived figures kept."
         ),
     ] = False,
+    to: To = None,
     quiet: Quiet = False,
 ) -> None:
     """Run the notebook and write HTML, PDF, workbook and numbers into the reports folder."""
     from dealgrid.output.terminal import progress, tell
-    from dealgrid.runs import store
+    from dealgrid.runs import remote, store
     from dealgrid.runs.report import summary, write_report
 
+    if to is not None:
+        remote.check_address(to)
     deal = Deal.load()
     settings = parse_settings(sets, deal.parameters)
     folder = output or deal.root / "reports"
@@ -54,6 +57,8 @@ def report(
             redact,
         )
     print("\n".join(summary(written)))
+    if to is not None:
+        send_run(folder, written.run, to, quiet)
     if keep is not None:
         gone = store.keep(folder, written.run.partition("/")[0], keep)
         if gone:

@@ -1,4 +1,4 @@
-"""Commands about runs: list, show, verify, compare."""
+"""Commands about runs: list, show, verify, compare, send."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from dealgrid import Deal
-from dealgrid.cli.options import CHECK_FAILED, Format
+from dealgrid.cli.options import CHECK_FAILED, Format, Quiet, send_run
 from dealgrid.runs import store
 
 Reports = Annotated[
@@ -20,7 +20,7 @@ Reports = Annotated[
 Run = Annotated[str, typer.Argument(metavar="RUN", help="NAME/TIME-HASH, its folder, or NAME for the newest.")]
 MOST_SHOWN = 20
 
-app = typer.Typer(help="The runs in the reports folder: list, show, verify, compare.", no_args_is_help=True)
+app = typer.Typer(help="The runs in the reports folder: list, show, verify, compare, send.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -130,6 +130,17 @@ def compare(
     if lines:
         show_table(["scenario", "row", "period", "change"], lines[:MOST_SHOWN])
     print(_count(len(frame), len(once), min(len(lines), MOST_SHOWN)))
+
+
+@app.command("send")
+def send(
+    run: Run,
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="A folder, s3://bucket/path, sftp://host/path, ….")],
+    reports: Reports = None,
+    quiet: Quiet = False,
+) -> None:
+    """Copy a finished run to another address; sending again completes what was interrupted."""
+    send_run(reports_folder(reports), run, address, quiet)
 
 
 def reports_folder(asked: Path | None, deal: Deal | None = None) -> Path:

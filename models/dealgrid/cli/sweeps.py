@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dealgrid import Deal
-from dealgrid.cli.options import CHECK_FAILED, Quiet
+from dealgrid.cli.options import CHECK_FAILED, Quiet, To, send_run
 
 
 def sweep(
@@ -27,13 +27,16 @@ def sweep(
     keep: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Then delete older runs of the name: N stay.")
     ] = None,
+    to: To = None,
     quiet: Quiet = False,
 ) -> None:
     """Carry out a notebook at every point of a study, prove its numbers, and write them with a page of all points."""
     from dealgrid.output.terminal import progress, tell
-    from dealgrid.runs import store
+    from dealgrid.runs import remote, store
     from dealgrid.runs.sweep import PAGE, run_sweep
 
+    if to is not None:
+        remote.check_address(to)
     deal = Deal.load()
     folder = output or deal.root / "reports"
     with progress(quiet, time_left=True) as bar:
@@ -52,6 +55,8 @@ def sweep(
     for name, checks in swept.failed.items():
         print(f"NOT ZERO in {name}: {', '.join(checks)}")
     print(f"page      {swept.folder / PAGE}\nnumbers   {swept.folder / store.NUMBERS}")
+    if to is not None:
+        send_run(folder, swept.run, to, quiet)
     if keep is not None:
         gone = store.keep(folder, study, keep)
         if gone:

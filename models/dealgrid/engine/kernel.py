@@ -34,6 +34,8 @@ FEW = 20_000  # futures up to which NumPy is done before a compiler would be: do
 FOLDER = "DEALGRID_CACHE"  # where compiled kernels are kept, instead of the system's place for such things
 CURVES = {"smaller", "larger", "sqrt", "exp", "log", "power", "log1p", "expm1", "annualised", "multiple"}  # in line
 SUMS = "sums.txt"  # the hashes of a kernel's files, written last
+# What another process does for `wait=False`.
+ELSEWHERE = f"import sys; from {__name__} import keep; keep(sys.stdin.read())"
 
 Say = Callable[[str], None]
 _log = logging.getLogger("dealgrid")
@@ -340,7 +342,7 @@ class _Compiler:
         """Whether the process that compiles a text has ended; it is started if there is none."""
         if text not in self.elsewhere:
             say("The kernel for these rows is being compiled, once; until then they are computed by NumPy.")
-            process = subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.PIPE)
+            process = subprocess.Popen([sys.executable, "-c", ELSEWHERE], stdin=subprocess.PIPE)
             assert process.stdin is not None
             process.stdin.write(text.encode())
             process.stdin.close()
@@ -349,6 +351,11 @@ class _Compiler:
 
 
 _compiler = _Compiler()
+
+
+def keep(text: str) -> None:
+    """Compile the text of a kernel into the cache, for other processes."""
+    _compiled(text, _log.info)
 
 
 def cache_folder() -> Path | None:
@@ -415,10 +422,15 @@ def _compiled(text: str, say: Say) -> Callable[..., None]:
 
 
 def _compile(text: str, file: Path | None) -> Callable[..., None]:
-    """The machine code of a text; beside its file, numba keeps it and finds it again."""
+    """The machine code of a text; beside its file, numba keeps it and finds it again.
+
+    What numba keeps names the module it was made in, and wants to import that when it is read again in another
+    process: test_a_kept_kernel_is_read_by_another_process.
+    """
     from numba import float64, int64, njit, void
 
-    module = ModuleType("dealgrid_kernel")
+    module = ModuleType(f"dealgrid_kernel_{hashlib.sha256(text.encode()).hexdigest()[:16]}")
+    sys.modules[module.__name__] = module
     exec(compile(text, str(file or "<kernel>"), "exec"), module.__dict__)
     functions = {name: value for name, value in vars(module).items() if isinstance(value, FunctionType)}
     for name, function in functions.items():
@@ -447,7 +459,3 @@ def _is_whole(folder: Path) -> bool:
 def _sums(folder: Path) -> list[str]:
     files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != SUMS)
     return [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(folder).as_posix()}" for file in files]
-
-
-if __name__ == "__main__":  # a process of its own that compiles what it is given, for `wait=False`
-    _compiled(sys.stdin.read(), _log.info)
