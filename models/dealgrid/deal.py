@@ -544,7 +544,15 @@ class Case:
         pin = self._pin_of(row, at)
         if pin is not None:
             return Explanation(
-                name, row.label, row.unit, period, value, f"pinned ({pin.where})", pin.source, pin.grade, is_pinned=True
+                name,
+                row.label,
+                row.unit,
+                period,
+                value,
+                f"pinned ({self._place(pin.where)})",
+                pin.source,
+                pin.grade,
+                is_pinned=True,
             )
         formula = self.deal.book.formula(name)
         cut = "above" if (name, at) in seen else "deeper" if depth == 0 else ""
@@ -611,6 +619,12 @@ class Case:
         return Explanation(
             PRIOR + name, "before the first period", "number", "", 0.0, "", "nothing before the first period", ""
         )
+
+    def _place(self, where: str) -> str:
+        """A file as it is published: from the deal's folder, which is nobody's business outside."""
+        folder = self.deal.root.absolute()
+        path = Path(where)
+        return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else where
 
     def _pin_of(self, row: Row, place: int | None) -> Pin | None:
         found = None

@@ -25,13 +25,13 @@ def report(
     keep: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Then delete older runs of the name: N stay.")
     ] = None,
-    to: To = None,
     redact: Annotated[
         bool,
         typer.Option(
             "--redact", help="A copy for outsiders: confidential parameters are hidden, derived figures kept."
         ),
     ] = False,
+    to: To = None,
     quiet: Quiet = False,
 ) -> None:
     """Run the notebook and write HTML, PDF, workbook and numbers into the reports folder."""

@@ -108,7 +108,5 @@ def _spellings(number: float, unit: str) -> set[str]:
 def _text(path: Path) -> str:
     """What can be read in a file: the figures of a table, the letters of anything else."""
     if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        return "\n".join(map(repr, pq.read_table(path)["value"].to_pylist()))
+        return "\n".join(map(repr, store.figures(path)))
     return path.read_bytes().decode("utf-8", errors="replace").replace('\\"', '"')

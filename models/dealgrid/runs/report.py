@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from dealgrid.problems import InputError, Problem, RunError
 from dealgrid.runs import notebooks, store
 from dealgrid.runs import redact as hidden
 from dealgrid.runs.review import REDACTED
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 NOTEBOOK = Path("notebooks", "00_start_here.ipynb")
 EXECUTED, PAGE, PAPER, WORKBOOK = "start_here.ipynb", "start_here.html", "report.pdf", "deal.xlsx"
@@ -147,7 +144,7 @@ def _write(
     return Report(draft.run, final, sentences, failed, tuple(sorted(deal.hidden)) if redact else None)
 
 
-def _executed_apart(notebook: Path, parameters: Mapping[str, object]) -> NotebookNode:
+def _executed_apart(notebook: Path, parameters: Mapping[str, object]) -> Any:
     """A notebook carried out outside the reports folder; what it raises may say what is confidential, so it is not."""
     with tempfile.TemporaryDirectory() as place:
         try:

@@ -324,6 +324,13 @@ def write_numbers(draft: Draft, cases: Sequence[Case], names: Sequence[str] = ()
         pq.write_table(table, path, compression="zstd")
 
 
+def figures(numbers: Path) -> list[float]:
+    """Every figure of a table that `write_numbers` wrote."""
+    import pyarrow.parquet as pq
+
+    return [float(value) for value in pq.read_table(numbers)["value"].to_pylist()]
+
+
 def list_runs(reports: Path) -> list[Listed]:
     """Every run of a reports folder, the newest last; none where there is no such folder."""
     found = (_listed(path) for path in (reports.glob("*/*") if reports.is_dir() else ()))
