@@ -4,28 +4,12 @@ import csv
 import io
 import json
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from dealgrid import Deal
-
-ROOT = Path(__file__).resolve().parents[1]
-COMMAND = Path(sys.executable).parent / "dealgrid"
-
-
-def dealgrid(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, *words], cwd=cwd, capture_output=True, text=True, timeout=120)
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A project folder of one's own, to spoil."""
-    shutil.copytree(ROOT / "params", tmp_path / "params")
-    return tmp_path
+from tests.command import ROOT, dealgrid
 
 
 def test_show_as_json_holds_every_row_at_full_precision() -> None:

@@ -3,31 +3,14 @@
 import io
 import json
 import re
-import shutil
-import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
-import pytest
 from rich.console import Console
 
 from dealgrid.output import terminal
-
-ROOT = Path(__file__).resolve().parents[1]
-COMMAND = Path(sys.executable).parent / "dealgrid"
-
-
-def dealgrid(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, *words], cwd=cwd, capture_output=True, text=True, timeout=120)
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A project folder of one's own, to spoil."""
-    shutil.copytree(ROOT / "params", tmp_path / "params")
-    return tmp_path
+from tests.command import dealgrid
 
 
 def test_show_without_a_scenario_lists_them_with_their_titles() -> None:

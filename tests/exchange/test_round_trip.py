@@ -7,7 +7,6 @@ import io
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import openpyxl
@@ -18,10 +17,10 @@ from dealgrid.exchange.live import draft, read_live
 from dealgrid.inputs import read_scenarios
 from dealgrid.output.workbook import cell_map, write
 from dealgrid.output.workbook.cells import CellMap
+from tests.command import COMMAND
 from tests.output.recalculated import Cells, Formualizer, IronCalc, difference
 from tests.tolerance import EXCEL
 
-COMMAND = Path(sys.executable).parent / "dealgrid"
 WRITTEN = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 EXPORTED, CHOSEN = "new_deal", "amended_apr_2026"  # the scenario of the export, and the one the selector is turned to
 ENDLESS = 1e300

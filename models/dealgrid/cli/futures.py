@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealgrid import Deal
-from dealgrid.cli.options import CHECK_FAILED, Format, Pins, Quiet, Sets
+from dealgrid.cli.options import CHECK_FAILED, Format, Output, Pins, Quiet, Sets
 from dealgrid.inputs import Pin, Setting, format_value, parse_pins, parse_settings, read_value
 from dealgrid.problems import InputError, Problem, gathered
 
@@ -118,9 +118,7 @@ def bargain(
     study: Annotated[str, typer.Argument(help="A study of kind bargain in params/studies.")],
     count: Count = None,
     seed: Seed = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The reports folder; without it `reports/` of the project.")
-    ] = None,
+    output: Output = None,
     workers: Workers = 1,
     cluster: Cluster = "",
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.table,

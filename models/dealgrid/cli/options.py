@@ -33,6 +33,10 @@ Pins = Annotated[
 To = Annotated[
     str | None, typer.Option("--to", metavar="ADDRESS", help="Then send the run there: a folder, s3://…, sftp://….")
 ]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="The reports folder; without it `reports/` of the project.")
+]
+Keep = Annotated[int | None, typer.Option(min=1, metavar="N", help="Then delete older runs of the name: N stay.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 
 

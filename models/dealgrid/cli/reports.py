@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dealgrid import Deal
-from dealgrid.cli.options import CHECK_FAILED, Quiet, Sets, To, send_run
+from dealgrid.cli.options import CHECK_FAILED, Keep, Output, Quiet, Sets, To, send_run
 from dealgrid.inputs import parse_settings
 
 
@@ -17,14 +16,10 @@ def report(
         list[str] | None, typer.Argument(help="Scenarios; without any, those of the deal's question.")
     ] = None,
     sets: Sets = [],  # noqa: B006 - typer reads the default and never changes it
-    output: Annotated[
-        Path | None, typer.Option(help="The reports folder; without it `reports/` of the project.")
-    ] = None,
+    output: Output = None,
     name: Annotated[str | None, typer.Option(help="What the run is called; without it, by its scenarios.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Complete this unfinished run.")] = None,
-    keep: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Then delete older runs of the name: N stay.")
-    ] = None,
+    keep: Keep = None,
     redact: Annotated[
         bool,
         typer.Option(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dealgrid import Deal
-from dealgrid.cli.options import CHECK_FAILED, Quiet, To, send_run
+from dealgrid.cli.options import CHECK_FAILED, Keep, Output, Quiet, To, send_run
 
 
 def sweep(
@@ -21,12 +20,8 @@ def sweep(
     ] = "",
     resume: Annotated[str, typer.Option(metavar="RUN", help="Complete this unfinished run.")] = "",
     limit: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="What a notebook may take.")] = 600,
-    output: Annotated[
-        Path | None, typer.Option(help="The reports folder; without it `reports/` of the project.")
-    ] = None,
-    keep: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Then delete older runs of the name: N stay.")
-    ] = None,
+    output: Output = None,
+    keep: Keep = None,
     to: To = None,
     quiet: Quiet = False,
 ) -> None:
