@@ -211,7 +211,12 @@ class Deal:
         if unknown:
             expected = "one of " + ", ".join(self.scenarios)
             raise InputError(
-                Problem("scenario", f"{part!r} is not a scenario", expected, _near(part, self.scenarios))
+                Problem(
+                    "scenario",
+                    f"{part!r} is not a scenario",
+                    expected,
+                    _near(part, self.scenarios, "`dealgrid show` lists them"),
+                )
                 for part in unknown
             )
         layers = [self.scenarios[part] for part in parts]
@@ -242,7 +247,12 @@ class Deal:
         sheets = self.book.sheets
         if name not in sheets:
             raise InputError(
-                Problem("sheet", f"{name!r} is not a sheet", "one of " + ", ".join(sheets), _near(name, sheets))
+                Problem(
+                    "sheet",
+                    f"{name!r} is not a sheet",
+                    "one of " + ", ".join(sheets),
+                    _near(name, sheets, "look it up in that list"),
+                )
             )
         return sheets[name]
 
@@ -684,11 +694,13 @@ def _find_root(package: ModuleType) -> Path:
     )
 
 
-def _near(name: str, known: Collection[str]) -> str:
+def _near(
+    name: str, known: Collection[str], otherwise: str = "`dealgrid show SCENARIO --format csv` lists every row"
+) -> str:
     import difflib
 
     near = difflib.get_close_matches(name.lower(), known, 1)
-    return f"did you mean `{near[0]}`?" if near else "`dealgrid show SCENARIO --format csv` lists every row"
+    return f"did you mean `{near[0]}`?" if near else otherwise
 
 
 def _year_end(year: int) -> int:

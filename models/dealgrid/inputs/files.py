@@ -52,11 +52,11 @@ def read_text(path: Path, complaints: Complaints) -> str | None:
         size = path.stat().st_size
         content = path.read_bytes() if path.is_file() and size <= LARGEST else None
     except (OSError, ValueError) as error:
-        there.add(f"the file cannot be read: {getattr(error, 'strerror', None) or error}", "a .yaml file",
+        there.add(f"the file cannot be read: {getattr(error, 'strerror', None) or error}", f"a {path.suffix} file",
                   "check the path and the permissions")  # fmt: skip
         return None
     if content is None:
-        there.add(f"this is not a file of at most {LARGEST:,} bytes", "a small .yaml file", "check the path")
+        there.add(f"this is not a file of at most {LARGEST:,} bytes", f"a small {path.suffix} file", "check the path")
         return None
     try:
         return content.decode("utf-8-sig")
