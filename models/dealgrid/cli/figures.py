@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from dealgrid import Case, Deal
-from dealgrid.cli.options import CHECK_FAILED, Format, Pins, Sets, case_of, exit_on
+from dealgrid.cli.options import CHECK_FAILED, Format, Pins, Sets, case_of, exit_on, names_of
 from dealgrid.deal import CALENDAR_UNITS
 from dealgrid.engine.row import Row
 from dealgrid.problems import InputError, Problem, gathered
@@ -30,7 +30,7 @@ def show(
     if scenario is None:
         _list_scenarios(deal, format, is_asked_more=bool(sets or pins or rows or sheet))
         return
-    names = _names(rows)
+    names = names_of(rows)
     case = case_of(deal, scenario, sets, pins, names, sheet)
     chosen = _chosen(deal, names, sheet)
     if format is Format.json:
@@ -133,15 +133,6 @@ def _list_scenarios(deal: Deal, format: Format, is_asked_more: bool) -> None:
 def _is_to_be_a_row(deal: Deal, name: str) -> bool:
     """Whether only a row can bear this name: it is neither a parameter nor a column of the calendar."""
     return name not in deal.parameters and name not in CALENDAR_UNITS and not deal.is_earlier(name)
-
-
-def _names(rows: str | None) -> list[str] | None:
-    if rows is None:
-        return None
-    names = [name.strip() for name in rows.split(",") if name.strip()]
-    if not names:
-        raise InputError(Problem("--rows", f"{rows!r} names no row", "names of rows, as in revenue,cash", "name some"))
-    return names
 
 
 def _chosen(deal: Deal, names: list[str] | None, sheet: str | None) -> list[Row]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealgrid import Deal
-from dealgrid.cli.options import CHECK_FAILED, Format, Output, Pins, Quiet, Sets
-from dealgrid.inputs import Pin, Setting, format_value, parse_pins, parse_settings, read_value
+from dealgrid.cli.options import CHECK_FAILED, Format, Output, Pins, Quiet, Sets, asked_of, names_of
+from dealgrid.inputs import Pin, Setting, format_value, read_value
 from dealgrid.problems import InputError, Problem, gathered
 
 if TYPE_CHECKING:
@@ -151,18 +151,10 @@ def _given(
 ) -> tuple[dict[str, Setting], list[Pin], list[str] | None]:
     """Settings, pins and rows asked for; InputError with what is wrong in any of them."""
     problems: list[Problem] = []
-    settings: dict[str, Setting] = {}
-    given_pins: list[Pin] = []
-    names = None if rows is None else [name.strip() for name in rows.split(",") if name.strip()]
+    names: list[str] | None = None
     with gathered(problems):
-        settings.update(parse_settings(sets, deal.parameters))
-    with gathered(problems):
-        given_pins.extend(parse_pins(pins, deal.units))
-    for name in names or ():
-        with gathered(problems):
-            deal.row(name)
-    if names == []:
-        problems.append(Problem("--rows", f"{rows!r} names no row", "names of rows, as in revenue,cash", "name some"))
+        names = names_of(rows)
+    settings, given_pins = asked_of(deal, sets, pins, names, problems)
     if problems:
         raise InputError(problems)
     return settings, given_pins, names

@@ -40,15 +40,22 @@ Keep = Annotated[int | None, typer.Option(min=1, metavar="N", help="Then delete 
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 
 
-def case_of(
-    deal: Deal, scenario: str, sets: list[str], pins: list[str], names: list[str] | None, sheet: str | None
-) -> Case:
-    """The case asked for; InputError with what is wrong in any of the options, all together."""
-    problems: list[Problem] = []
+def names_of(rows: str | None) -> list[str] | None:
+    """The rows that `--rows` names; InputError where it names none, None where it is not given."""
+    if rows is None:
+        return None
+    names = [name.strip() for name in rows.split(",") if name.strip()]
+    if not names:
+        raise InputError(Problem("--rows", f"{rows!r} names no row", "names of rows, as in revenue,cash", "name some"))
+    return names
+
+
+def asked_of(
+    deal: Deal, sets: list[str], pins: list[str], names: list[str] | None, problems: list[Problem]
+) -> tuple[dict[str, Setting], list[Pin]]:
+    """Settings and pins asked for; what is wrong in them, or in the names of rows, is added to the problems."""
     settings: dict[str, Setting] = {}
     all_pins: list[Pin] = []
-    with gathered(problems):
-        deal.scenario(scenario)
     with gathered(problems):
         settings.update(parse_settings(sets, deal.parameters))
     with gathered(problems):
@@ -56,6 +63,17 @@ def case_of(
     for name in names or ():
         with gathered(problems):
             deal.row(name)
+    return settings, all_pins
+
+
+def case_of(
+    deal: Deal, scenario: str, sets: list[str], pins: list[str], names: list[str] | None, sheet: str | None
+) -> Case:
+    """The case asked for; InputError with what is wrong in any of the options, all together."""
+    problems: list[Problem] = []
+    with gathered(problems):
+        deal.scenario(scenario)
+    settings, all_pins = asked_of(deal, sets, pins, names, problems)
     if sheet is not None:
         with gathered(problems):
             deal.sheet(sheet)
