@@ -50,11 +50,11 @@ def test_what_is_not_a_number_wins(name: str, function: np.ufunc) -> None:
 def solved(flows: np.ndarray) -> SimpleNamespace:
     """Rates, states and unfit lanes of up to LANES flows (periods, futures), by the kernel's own functions."""
     periods, futures = flows.shape
-    flow = np.zeros((periods, lanes.LANES))
-    flow[:, :futures] = flows
+    flow = np.zeros((lanes.padded(periods), lanes.LANES))
+    flow[:periods, :futures] = flows
     work = np.empty(lanes.WORK)
     with np.errstate(all="ignore"):
-        lanes.solve_rates(flow.reshape(-1), 0, periods, work, np.empty(lanes.room_needed(periods)))
+        lanes.solve_rates(flow.reshape(-1), periods, work, np.empty(lanes.room_needed(periods)))
     places = {"rate": lanes.RATE, "state": lanes.STATE, "unfit": lanes.UNFIT}
     return SimpleNamespace(**{name: work[at : at + futures] for name, at in places.items()})
 

@@ -7,6 +7,9 @@ The value of a flow is a function of x = log(1 + rate). The method:
   value itself gives the final digits.
 * So has a flow whose running totals, taken from the front and from the back, change sign once between them
   (Norstrøm 1972, J. Financial and Quantitative Analysis 7:1835, for both sides of zero).
+* A flow whose sign changes twice has two rates or none (Descartes). Where its value at a rate of zero has not the
+  sign it ends with, there is one rate on each side of zero. Newton finds one of them; it is the nearer one exactly if
+  the value at the opposite rate still has the sign it has between the two.
 * For any other flow the whole line is searched. Multiplying the value by exp(k·x) moves no root, and choosing k
   between two opposite flows makes its derivative a flow with one sign change fewer (Laguerre 1883). The rates of
   that simpler flow, found the same way, are all the places where the value can turn; between two of them there is
@@ -179,7 +182,9 @@ def solve(flow: np.ndarray) -> Rates:
             stop = start + BLOCK
             found[:, start:stop] = _by_signs(_cleaned(flow[:, start:stop], start))
         for part in _open(found, BLOCK):
-            found[:, part] = _by_totals(_cleaned(flow[:, part]))
+            found[:, part] = _by_proof(_cleaned(flow[:, part]), found[0, part])
+        for part in _open(found, BLOCK):
+            found[:, part] = _with_patience(_cleaned(flow[:, part]))
         for part in _open(found, BLOCK // 2):
             found[:, part] = _searched(_cleaned(flow[:, part]))
     return Rates(*(row.reshape(shape)[()] for row in found))
@@ -279,26 +284,49 @@ def _noise(flow: np.ndarray) -> float:
 
 
 def _by_signs(flow: np.ndarray) -> np.ndarray:
-    """Rates, states and counts, shape (3, futures), of a cleaned block as far as signs tell; else the count is NaN."""
+    """Rates, states and counts, shape (3, futures), of a cleaned block as far as signs tell.
+
+    Else the count is NaN, and the rate where Newton has settled, which need not be the only one.
+    """
     changes, last = _sign_changes(flow)
     state = np.array([NEVER_REPAID, NO_FLOWS, NEVER_PAID_IN], dtype=float)[last + 1]
-    state[changes > 0] = ONE_RATE
-    return _single(flow, changes == 1, np.where(changes > 1, np.nan, 0.0), state, FEW_STEPS)
+    both = changes > 0
+    state[both] = ONE_RATE
+    rate = np.full(len(changes), np.nan)
+    rate[both] = _single_rates(flow if both.all() else flow.compress(both, axis=1), FEW_STEPS)
+    roots = np.where(both, np.where((changes == 1) & ~np.isnan(rate), 1.0, np.nan), 0.0)
+    return np.array([rate, state, roots])
 
 
-def _by_totals(flow: np.ndarray) -> np.ndarray:
-    """The same for flows with both signs as far as running totals tell, and for those Newton needs longer for."""
+def _by_proof(flow: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """The same for flows with both signs, given a rate of each: as far as it can be shown to be the one to take."""
+    changes, _ = _sign_changes(flow)
+    is_single = ((changes == 1) | _has_single_rate(flow)) & ~np.isnan(rate)
+    is_nearer = np.zeros(len(rate), dtype=bool)
+    two = np.flatnonzero(changes == 2)
+    is_nearer[two] = _is_nearer_of_two(flow.take(two, axis=1), rate[two])
+    state = np.where(is_nearer, float(SEVERAL_RATES), float(ONE_RATE))
+    return np.array([rate, state, np.select([is_single, is_nearer], [1.0, 2.0], np.nan)])
+
+
+def _with_patience(flow: np.ndarray) -> np.ndarray:
+    """The same for flows with a single rate that Newton needs longer for."""
     changes, _ = _sign_changes(flow)
     is_single = (changes == 1) | _has_single_rate(flow)
-    return _single(flow, is_single, np.full(len(changes), np.nan), np.full(len(changes), float(ONE_RATE)), MORE_STEPS)
+    rate = np.full(len(changes), np.nan)
+    rate[is_single] = _single_rates(flow.compress(is_single, axis=1), MORE_STEPS)
+    return np.array([rate, np.full(len(changes), float(ONE_RATE)), np.where(np.isnan(rate), np.nan, 1.0)])
 
 
-def _single(flow: np.ndarray, is_single: np.ndarray, roots: np.ndarray, state: np.ndarray, steps: int) -> np.ndarray:
-    """Rates, states and counts where there is a single rate; the count becomes NaN if Newton does not settle."""
-    rate = np.full(len(roots), np.nan)
-    rate[is_single] = _single_rates(flow if is_single.all() else flow.compress(is_single, axis=1), steps)
-    roots[is_single] = np.where(np.isnan(rate[is_single]), np.nan, 1.0)
-    return np.array([rate, state, roots])
+def _is_nearer_of_two(flow: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """Whether a flow whose sign changes twice has a rate on each side of zero, of which the given is the nearer."""
+    first = np.sign(flow[(flow != 0).argmax(axis=0), np.arange(len(rate))])
+    total, size = _value(flow, np.ones(len(rate)))
+    inside = np.where(np.abs(total) > _noise(flow) * size, np.sign(total), 0.0)
+    opposite = 1 / (1 - rate)  # the discount factor
+    value, size = _value(flow, opposite)
+    doubt = _noise(flow) + 2 * len(flow) * TIE * (1 + opposite)  # of two equally near the search tells which to take
+    return (inside * first < 0) & (opposite > 0) & (value * inside > doubt * size)
 
 
 def _searched(flow: np.ndarray) -> np.ndarray:
@@ -484,14 +512,19 @@ def _derived(flow: np.ndarray) -> np.ndarray:
 
 def _sign(flow: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Sign of the value at x ≥ 0, and 0 where rounding could have made it."""
-    discount = np.exp(-x)
-    value, size = np.zeros((2, x.size))
+    value, size = _value(flow, np.exp(-x))
+    return np.where(np.abs(value) <= _noise(flow) * size, 0.0, np.sign(value))
+
+
+def _value(flow: np.ndarray, discount: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Value at a discount factor, and the value of absolute flows."""
+    value, size = np.zeros((2, discount.size))
     for amounts in flow[::-1]:
         value *= discount
         value += amounts
         size *= discount
         size += np.abs(amounts)
-    return np.where(np.abs(value) <= _noise(flow) * size, 0.0, np.sign(value))
+    return value, size
 
 
 def _walk(flow: np.ndarray, points: np.ndarray, signs: np.ndarray) -> _Roots:
