@@ -144,6 +144,7 @@ ONE_RATE, SEVERAL_RATES, NEVER_REPAID, NEVER_PAID_IN, NO_FLOWS, NO_RATE = 0.0, 1
 ROUNDING = 2.0**-53
 RESIDUE = 1e-12
 TIE = 1e-12
+APART = 0.01
 SETTLED = 1e-8
 LOWEST, HIGHEST = 1e-100, 1e100  # flows beyond are brought near 1 first
 MORE_STEPS, TURN_STEPS, VALUE_STEPS = 8, 4, 3
@@ -346,16 +347,18 @@ def solve_pack(flow, periods, work, room, lane):
     size = padded(periods) * PACK
     flows, rest = room[:size], room[size:]
     count, lane = pack_up(flow, periods, work, lane, pack, flows)
-    prove_single(flows, periods, pack)
-    waiting = take_settled(pack, PACK)
-    if waiting > 0:
-        waiting = take_nearer_of_two(flows, periods, pack)
-    if waiting > 0:
-        for i in range(PACK):
-            pack[DISCOUNT + i] = pack[GUESS + i]
-        settle(flows, periods, pack, PACK, MORE_STEPS)
-        waiting = take_settled(pack, PACK)
-    if waiting > 0:
+    waiting = count
+    for steps in (0, MORE_STEPS):
+        if waiting > 0:
+            settle(flows, periods, pack, PACK, steps)
+            prove_single(flows, periods, pack)
+            take_settled(pack, PACK)
+            waiting = take_nearer_of_two(flows, periods, pack)
+            copy(pack[GUESS : GUESS + PACK], pack[DISCOUNT : DISCOUNT + PACK])
+    several = 0
+    for i in range(PACK):
+        several += 1 if is_of_two(pack, i) else 0
+    if several > 0:
         waiting = solve_two(flows, periods, pack, rest)
     for i in range(count):
         if waiting > 0 and pack[STATE + i] < 0.0:
@@ -389,40 +392,42 @@ def is_of_two(pack, i):
     return (pack[STATE + i] < 0.0) & (pack[CHANGES + i] == 2.0) & (largest >= LOWEST) & (largest <= HIGHEST)
 
 
+def is_confirmed(pack, i):
+    """Whether Newton's last step was the last one there is, as it must be where there may be several rates."""
+    return (abs(pack[STEP + i]) <= TIE * pack[DISCOUNT + i]) & (abs(pack[SLOPE + i]) < np.inf)
+
+
 def prove_single(flow, periods, pack):
-    """Mark as sure the lanes whose running totals, from the front and from the back, change sign once between them."""
+    """Mark as sure the lanes whose balance, with interest at their rate, never changes its sign before its end."""
+    value_at(flow, periods, pack, DISCOUNT)  # the size into PAID
     for i in range(PACK):
-        pack[GOT + i] = 0.0
+        pack[BEFORE + i], pack[AFTER + i], pack[X + i] = -1.0, 0.0, 0.0
     for t in range(periods):
         part = flow[t * PACK : (t + 1) * PACK]
         for i in range(PACK):
-            pack[GOT + i] += abs(part[i])
+            is_first = (part[i] != 0.0) & (pack[BEFORE + i] < 0.0)
+            pack[X + i] = (1.0 if part[i] > 0.0 else -1.0) if is_first else pack[X + i]
+            pack[BEFORE + i] = t if is_first else pack[BEFORE + i]
+            pack[AFTER + i] = t if part[i] != 0.0 else pack[AFTER + i]
     for i in range(PACK):
-        pack[GOT + i] *= (4 * periods + 8) * ROUNDING
-        pack[PAID + i] = 0.0  # changes from both ends
-        pack[SIGN + i] = 1.0  # whether both are certain
-    for end in range(2):
+        pack[GOT + i], pack[GOT_FIRST + i], pack[SIGN + i] = 0.0, 0.0, 1.0
+    doubt, noise = 4 * periods * periods * SETTLED, (4 * periods + 8) * ROUNDING
+    for t in range(periods):
+        part = flow[t * PACK : (t + 1) * PACK]
         for i in range(PACK):
-            pack[GOT_FIRST + i] = 0.0
-            pack[PAID_FIRST + i] = 0.0
-        for k in range(periods):
-            t = k if end == 0 else periods - 1 - k
-            part = flow[t * PACK : (t + 1) * PACK]
-            for i in range(PACK):
-                sum_ = pack[GOT_FIRST + i] + part[i]
-                size = pack[GOT + i]
-                last = pack[PAID_FIRST + i]
-                sign = (1.0 if sum_ > size else 0.0) - (1.0 if sum_ < -size else 0.0)
-                pack[PAID + i] += 1.0 if sign * last < 0.0 else 0.0
-                last = sign if sign != 0.0 else last
-                pack[SIGN + i] = pack[SIGN + i] if (sign != 0.0) | (last == 0.0) else 0.0
-                pack[PAID_FIRST + i] = last
-                pack[GOT_FIRST + i] = sum_
+            weight, size = pack[X + i], pack[PAID + i]
+            own = part[i] * weight
+            balance, so_far = pack[GOT + i] + own, pack[GOT_FIRST + i] + abs(own)
+            to_come = size - so_far
+            margin = doubt * (so_far if so_far < to_come else to_come) + noise * size
+            keeps = (balance > margin) | (t < pack[BEFORE + i]) | (t >= pack[AFTER + i])
+            pack[SIGN + i] = pack[SIGN + i] if keeps else 0.0
+            pack[GOT + i], pack[GOT_FIRST + i], pack[X + i] = balance, so_far, weight * pack[DISCOUNT + i]
     for i in range(PACK):
         largest = pack[LARGEST + i]
-        is_proven = (pack[SIGN + i] > 0.0) & (pack[PAID + i] == 1.0) & (pack[CHANGES + i] > 1.0)
+        is_proven = (pack[SIGN + i] > 0.0) & (pack[CHANGES + i] > 2.0) & is_confirmed(pack, i)
         is_proven = is_proven & (largest >= LOWEST) & (largest <= HIGHEST)
-        pack[SURE + i] = 1.0 if is_proven else pack[SURE + i]
+        pack[SURE + i] = 1.0 if is_proven | ((pack[CHANGES + i] == 1.0) & (pack[SURE + i] > 0.0)) else 0.0
 
 
 def value_at(flow, periods, pack, discounts):
@@ -446,25 +451,23 @@ def sign_beyond(value, size):
 
 
 def take_nearer_of_two(flow, periods, pack):
-    """Keep a settled rate of lanes with one rate on each side of zero, if it is the nearer; how many still wait.
-
-    It is the nearer if the value at the opposite rate has the sign it has between the two.
-    """
+    """Keep the rate of lanes with two rates where one more place tells that it is the nearer; how many still wait."""
     noise = (4 * periods + 8) * ROUNDING
     for i in range(PACK):
         pack[X + i] = 1.0
     value_at(flow, periods, pack, X)
     for i in range(PACK):
-        pack[AT_ZERO + i] = sign_beyond(pack[GOT + i], noise * pack[PAID + i])
-        discount = pack[DISCOUNT + i]
-        pack[X + i] = discount / (2.0 * discount - 1.0)
+        at_zero, discount = sign_beyond(pack[GOT + i], noise * pack[PAID + i]), pack[DISCOUNT + i]
+        farther = discount * (1.0 - APART if discount < 1.0 else 1.0 + APART)
+        pack[AT_ZERO + i] = at_zero
+        pack[X + i] = farther if at_zero == pack[LAST + i] else discount / (2.0 * discount - 1.0)
     value_at(flow, periods, pack, X)
     waiting = 0
     for i in range(PACK):
-        discount, opposite, inside = pack[DISCOUNT + i], pack[X + i], pack[AT_ZERO + i]
-        doubt = noise + 2.0 * periods * TIE * (1.0 + opposite)
-        is_taken = is_of_two(pack, i) & is_settled(pack, i) & (inside * pack[LAST + i] < 0.0) & (opposite > 0.0)
-        is_taken = is_taken & (sign_beyond(pack[GOT + i], doubt * pack[PAID + i]) == inside)
+        discount, place = pack[DISCOUNT + i], pack[X + i]
+        doubt = noise + 2.0 * periods * TIE * (1.0 + place)
+        is_inside = sign_beyond(pack[GOT + i], doubt * pack[PAID + i]) == -pack[LAST + i]
+        is_taken = is_of_two(pack, i) & is_confirmed(pack, i) & (pack[AT_ZERO + i] != 0.0) & (place > 0.0) & is_inside
         pack[RATE + i] = (1.0 - discount) / discount if is_taken else pack[RATE + i]
         pack[STATE + i] = SEVERAL_RATES if is_taken else pack[STATE + i]
         waiting += 1 if pack[STATE + i] < 0.0 else 0
@@ -481,7 +484,7 @@ def solve_two(flows, periods, pack, room):
     settle(derived, periods, pack, PACK, TURN_STEPS)
     for i in range(PACK):
         pack[TURN + i] = pack[DISCOUNT + i]
-        pack[GOING + i] = 1.0 if is_of_two(pack, i) & is_settled(pack, i) else 0.0
+        pack[SURE + i] = 1.0 if is_of_two(pack, i) & is_settled(pack, i) else 0.0
         pack[X + i] = 1.0
     value_at(flows, periods, pack, X)
     for i in range(PACK):
@@ -490,7 +493,7 @@ def solve_two(flows, periods, pack, room):
     for i in range(PACK):
         pack[AT_TURN + i] = sign_beyond(pack[GOT + i], noise * pack[PAID + i])
         # Without a finite size nothing is known: left to the search of one lane.
-        pack[SURE + i] = 1.0 if (pack[GOING + i] > 0.0) & (pack[PAID + i] < np.inf) else 0.0
+        pack[SURE + i] = pack[SURE + i] if pack[PAID + i] < np.inf else 0.0
     root_beyond_zero(flows, periods, pack, 1.0)
     for i in range(PACK):
         pack[OTHER_ROOT + i] = pack[ROOT + i]

@@ -428,7 +428,9 @@ class _Writer:
             for k, name in enumerate(rows):
                 lines += [f"            copy({self._lanes_of(name)}, _rows[{k}, _t, _to : _to + LANES])"]
         for k, name in enumerate(self.histories):
-            lines += [f"        solve_rates(_h[{k} * _length * LANES : {k + 1} * _length * LANES], _periods, _work, _room)"]
+            lines += [
+                f"        solve_rates(_h[{k} * _length * LANES : {k + 1} * _length * LANES], _periods, _work, _room)"
+            ]
             lines += [
                 f"        copy(_work[{what} : {what} + LANES], {self._lanes_of(own)})"
                 for what, own in (("RATE", f"_rate_{name}"), ("STATE", f"_state_{name}"))
