@@ -113,7 +113,7 @@ def _compiling(text: str) -> float:
 def _peak(futures: int) -> float:
     """MB at most of a process that draws, fills in and tallies block after block, quantiles included."""
     program = (
-        "import resource, sys; sys.path.insert(0, sys.argv[1]); import numpy as np, small_deal\n"
+        "import pathlib, re, sys; sys.path.insert(0, sys.argv[1]); import numpy as np, small_deal\n"
         "from dealgrid.analysis.tally import Tally\n"
         "from dealgrid.engine.kernel import prepare\n"
         "count, block = int(sys.argv[2]), int(sys.argv[3])\n"
@@ -126,13 +126,17 @@ def _peak(futures: int) -> float:
         "    own = Tally.of(values, around, [True] * len(values))\n"
         "    tally.add(own) if tally else (tally := own)\n"
         "assert all(tally.quantile(k, 0.05)[0] < tally.quantile(k, 0.95)[0] for k in range(len(values)))\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        # Not ru_maxrss, which begins at what the process that started this one holds.
+        "print(int(re.search(r'VmHWM:\\s*(\\d+)', pathlib.Path('/proc/self/status').read_text())[1]) / 1024)"
     )
     command = [sys.executable, "-c", program, str(Path(__file__).parent), str(futures), str(BLOCK)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def _memory(more: int) -> Iterator[tuple[str, float]]:
+    if not Path("/proc/self/status").exists():
+        print("  (no /proc here: memory is not measured)", file=sys.stderr)
+        return
     peaks = {}
     for futures in (FEW, more):
         start = time.perf_counter()
