@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dealgrid.deal import HIDDEN, VALUATION_DATE, Case, Deal
+from dealgrid.deal import VALUATION_DATE, Case, Deal
 from dealgrid.engine.irr import ONE_RATE, STATES
 from dealgrid.engine.row import Row
+from dealgrid.explain import HIDDEN
 from dealgrid.inputs import display_value, format_value
 
 if TYPE_CHECKING:
