@@ -21,7 +21,8 @@ BINDS = "binds_"  # a flag row whose name begins so says that a clause binds
 STATE = "_state"  # x_state is the kind of answer the rate of return x has
 OURS = "J"  # the grade of a figure that is our own judgement
 AMOUNT = "US$ bn"
-MARKS = re.compile(r"[$_*`]")  # what Markdown would take for its own
+MARKS = re.compile(r"[_*`]")  # what Markdown would take for its own
+DOLLAR = "<span>$</span>"  # escaped ones are read as formulas all the same where a line of JupyterLab holds two
 STILL = "no change"
 LARGE = 1 / 4  # a part of the whole worth pointing out
 
@@ -41,7 +42,7 @@ def answer(present: Case, proposal: Case) -> list[str]:
 
 def as_markdown(sentences: Iterable[str]) -> str:
     """Sentences as a list for a page, dollar signs and underscores kept from being read as marks."""
-    return "\n".join("- " + MARKS.sub(r"\\\g<0>", sentence) for sentence in sentences)
+    return "\n".join("- " + MARKS.sub(r"\\\g<0>", sentence).replace("$", DOLLAR) for sentence in sentences)
 
 
 def checked(cases: Sequence[Case]) -> str:
