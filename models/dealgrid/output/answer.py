@@ -22,7 +22,7 @@ STATE = "_state"  # x_state is the kind of answer the rate of return x has
 OURS = "J"  # the grade of a figure that is our own judgement
 AMOUNT = "US$ bn"
 MARKS = re.compile(r"[_*`]")  # what Markdown would take for its own
-DOLLAR = "<span>$</span>"  # escaped ones are read as formulas all the same where a line of JupyterLab holds two
+DOLLAR = r"<span>\$</span>"  # JupyterLab looks for formulas twice: in the text, and in what has become of it
 STILL = "no change"
 LARGE = 1 / 4  # a part of the whole worth pointing out
 
