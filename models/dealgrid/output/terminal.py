@@ -12,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from dealgrid.deal import Case, Explanation
+from dealgrid.deal import Case
 from dealgrid.engine.irr import Certificate
 from dealgrid.engine.row import Row
+from dealgrid.explain import Explanation
 from dealgrid.inputs import Parameter, display_value
 from dealgrid.output.answer import return_text
 from dealgrid.output.explanation import figure_text, has_own_label, notes
@@ -41,13 +42,16 @@ def tell(message: str) -> None:
     console(to_error=True).print(Text(message))
 
 
-def tell_problems(problems: Sequence[Problem]) -> None:
-    """Print every problem on standard error, each with its place, what was expected and what to do."""
+def tell_problems(problems: Sequence[Problem], done: str = "") -> None:
+    """Print every problem on standard error, each with its place, what was expected and what to do.
+
+    Several are counted, and `done` says what came of what was asked.
+    """
     out = console(to_error=True)
     for problem in problems:
         out.print(Text(str(problem), style="red" if out.is_terminal else ""))
     if len(problems) > 1:
-        out.print(Text(f"{len(problems)} problems; nothing was done."))
+        out.print(Text(f"{'; '.join([f'{len(problems)} problems', *filter(None, [done])])}."))
 
 
 def show_rows(case: Case, rows: Collection[Row]) -> None:
