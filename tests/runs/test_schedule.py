@@ -3,23 +3,19 @@
 import contextlib
 import datetime as dt
 import random
-import re
-import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
-from email import message_from_bytes
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from dealgrid.inputs.schedules import Schedule
 from dealgrid.problems import InputError, Problem, RunError
 from dealgrid.runs import schedule, tell
 from dealgrid.runs.state import DONE, FAILED, RUNNING, SKIPPED, WAITING, Job, Message, State
-from tests.runs.conftest import schedules_of
+from tests.runs.conftest import Post, schedules_of
 
 UTC = dt.UTC
 START = dt.datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,58 +30,6 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class KilledError(BaseException):
     """The scheduler's process is gone, at once."""
-
-
-class Post:
-    """A mail server on loopback that takes mail, refuses it, or does not answer."""
-
-    def __init__(self) -> None:
-        self.mode, self.bodies = "takes", []
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.controller: Controller | None = None
-        self.open()
-
-    def open(self) -> None:
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
-        self.controller.start()
-
-    def close(self) -> None:
-        if self.controller:
-            self.controller.stop()
-        self.controller = None
-
-    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        if self.mode == "refuses":
-            return "451 not today"
-        if self.mode == "hangs":
-            import asyncio
-
-            await asyncio.sleep(1.5)
-            return "451 too late"
-        envelope.mail_from = address
-        return "250 OK"
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        mail = message_from_bytes(envelope.content)
-        parts = [part for part in mail.walk() if part.get_content_type() == "text/plain"] or [mail]
-        self.bodies.append(parts[0].get_payload(decode=True).decode())
-        return "250 OK"
-
-    @property
-    def told(self) -> Counter[int]:
-        """How often each job was told of."""
-        return Counter(int(re.findall(r"job (\d+)", body)[0]) for body in self.bodies)
-
-
-@pytest.fixture
-def post(monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
-    server = Post()
-    address = f"mailto://127.0.0.1:{server.port}/someone@example.com?from=dealgrid@example.com&cto=1&rto=1&format=text"
-    monkeypatch.setenv("TEAM", address)
-    yield server
-    server.close()
 
 
 class Sham:
@@ -477,8 +421,10 @@ class File:
     """The file of the schedules, as it is read: what it holds, or that it is broken; and what was said about it."""
 
     def __init__(self, holds: dict[str, Schedule] | str, last: dict[str, Schedule] | None = None) -> None:
-        self.holds, self.said = holds, []
-        self.followed = schedule.Followed(lambda: repr(self.holds), self.read, self.said.append, last or {})
+        self.holds, self.beside, self.said = holds, 0, []
+        self.followed = schedule.Followed(
+            lambda: repr((self.holds, self.beside)), self.read, self.said.append, last or {}
+        )
 
     def read(self) -> dict[str, Schedule]:
         if isinstance(self.holds, str):
@@ -496,6 +442,8 @@ def test_a_broken_file_leaves_the_last_good_one_and_is_told_once(tmp_path: Path)
     file = File(good, good)
     assert file.said == []
     file.holds = "this is no cron line"
+    assert file.look(10) == ["one", "two"]
+    file.beside = 1  # another scenario, say: the file is read again, and as broken as before
     assert file.look(10) == ["one", "two"]
     assert file.said == [
         "schedules.yaml: this is no cron line\nUntil that is mended, what was read before is kept to: one, two."
