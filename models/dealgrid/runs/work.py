@@ -148,6 +148,9 @@ def once(schedule: Schedule, state: State, root: Path, reports: Path) -> Job:
     except HeldError:
         state.withdraw(job)
         raise RunError(what) from None
+    except RunError as refused:
+        ended = "it is done" if code == 0 else f"it failed: {error or f'exit status {code}'}"
+        raise RunError([Problem(schedule.name, f"{ended}; but that could not be noted"), *refused.problems]) from None
     return state.job(job.id) or job
 
 
