@@ -17,6 +17,7 @@ import typer
 from dealgrid import Deal
 from dealgrid.cli.options import CHECK_FAILED, INTERRUPTED, RUN_FAILED, Format
 from dealgrid.cli.runs import Reports
+from dealgrid.inputs.files import write_text
 from dealgrid.inputs.schedules import Schedule
 from dealgrid.problems import InputError, Problem, RunError
 
@@ -67,7 +68,7 @@ def list_(format: Annotated[Format, typer.Option(help="table, csv or json.")] = 
 
 @app.command("run")
 def run(reports: Reports = None) -> None:
-    """Keep to the schedules until told to stop (Ctrl-C, SIGTERM); a change of their file is taken up on the way."""
+    """Keep to the schedules, and to changes of their file, until told to stop (Ctrl-C, SIGTERM)."""
     from dealgrid.output.terminal import tell
     from dealgrid.runs import schedule, work
     from dealgrid.runs.lock import HeldError, held
@@ -124,7 +125,7 @@ def once(name: Name, reports: Reports = None) -> None:
 def status(
     reports: Reports = None, format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.table
 ) -> None:
-    """Say how every schedule stands; exit status 1 if any is failing or late, or their file cannot be used."""
+    """Say how each schedule stands; exit status 1 if one fails or is late, or their file cannot be used."""
     from dealgrid.output.terminal import show_table, tell, tell_problems
     from dealgrid.runs import schedule, work
 
@@ -183,10 +184,15 @@ def export(
     for name, text in files.items():
         if output is None:
             print(f"# --- {name}\n{text}" if len(files) > 1 else text, end="" if text.endswith("\n") else "\n")
-        else:
-            output.mkdir(parents=True, exist_ok=True)
-            (output / name).write_text(text, encoding="utf-8")
-            print(output / name)
+            continue
+        try:
+            write_text(output / name, text)
+        except OSError as error:
+            what = f"it cannot be written: {error.strerror}"
+            raise RunError(
+                Problem(str(output / name), what, "a folder one may write into", "name another with --output")
+            ) from None
+        print(output / name)
 
 
 @app.command("work", hidden=True)
