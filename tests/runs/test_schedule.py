@@ -13,7 +13,7 @@ import pytest
 
 from dealgrid.inputs.schedules import Schedule
 from dealgrid.problems import InputError, Problem, RunError
-from dealgrid.runs import schedule, tell
+from dealgrid.runs import schedule, tell, work
 from dealgrid.runs.state import DONE, FAILED, RUNNING, SKIPPED, WAITING, Job, Message, State
 from tests.runs.conftest import Post, schedules_of
 
@@ -559,3 +559,51 @@ def test_a_file_that_is_no_state_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "state.sqlite").write_text("not a database, but long enough to be looked at" * 50, encoding="utf-8")
     with pytest.raises(RunError, match="file is not a database"):
         State(tmp_path / "state.sqlite")
+
+
+class Refusing:
+    """A memory on a disk that is full for the first three ends."""
+
+    def __init__(self, state: State) -> None:
+        self.state, self.left = state, 3
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "end" and self.left:
+            self.left -= 1
+            raise RunError(Problem("state.sqlite", "database or disk is full"))
+        return getattr(self.state, name)
+
+
+def test_an_end_that_a_full_disk_refuses_is_noted_when_there_is_room(
+    tmp_path: Path, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "PAUSE", 0.0)
+    monkeypatch.setattr(work, "_carry_out", lambda *_: (0, ""))
+    (tmp_path / work.FOLDER).mkdir()
+    (asked,) = one(tmp_path).values()
+    job = state.begin("one", START)
+    assert job is not None
+    refusing: Any = Refusing(state)
+    assert work.work(asked, refusing, job.id, job.attempt, tmp_path, tmp_path) == 0
+    assert [each.status for each in state.jobs()] == [DONE]
+
+
+def test_once_on_a_full_disk_says_how_it_ended_and_that_this_is_not_noted(
+    tmp_path: Path, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "_carry_out", lambda *_: (2, "no such study"))
+    (tmp_path / work.FOLDER).mkdir()
+    (asked,) = one(tmp_path).values()
+    refusing: Any = Refusing(state)
+    with pytest.raises(RunError, match="it failed: no such study; but that could not be noted") as raised:
+        work.once(asked, refusing, tmp_path, tmp_path)
+    assert "disk is full" in str(raised.value)
+
+
+def test_once_asks_nothing_of_the_clock_that_keeps_the_schedule(tmp_path: Path, state: State) -> None:
+    begun = state.begin("one", START)
+    assert begun is not None
+    state.withdraw(begun)
+    assert [job.status for job in state.jobs()] == [SKIPPED]
+    run_until(Plain(one(tmp_path, catch_up="all")), state, START + 9 * DAY, START + 9 * DAY + HOUR, TEN)
+    assert len(state.jobs()) == 1  # the scheduler, started days later, has missed nothing: it begins now

@@ -23,6 +23,7 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="Windows has neither SIGTERM nor SIGKILL"),
 ]
 PATIENCE = 120
+STARTED: list[subprocess.Popen[str]] = []
 EACH_MINUTE = """\
 quick:
   title: A small report
@@ -49,7 +50,19 @@ def project(tmp_path: Path) -> Path:
 def dealgrid(project: Path, *words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "dealgrid.cli", "schedule", *words]
     env = os.environ | {"TOLD": f"json://127.0.0.1:9/{project.name}"}
-    return subprocess.Popen(command, cwd=project, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+    process = subprocess.Popen(command, cwd=project, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+    STARTED.append(process)
+    return process
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """A test that fails leaves no scheduler behind."""
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:
+            process.terminate()
 
 
 def until(true: Callable[[], Any]) -> Any:
