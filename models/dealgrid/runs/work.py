@@ -119,7 +119,7 @@ def work(schedule: Schedule, state: State, number: int, attempt: int, root: Path
             job = state.job(number)
             if job is None or (job.status, job.attempt) != (RUNNING, attempt):
                 return 3
-            code, error = _carried_out(schedule, root, reports, lock)
+            code, error = _attempt(schedule, job, root, reports, lock)
             if code == STOPPED:
                 _noted(lambda: state.give_back(job))
                 return 3
@@ -140,7 +140,7 @@ def once(schedule: Schedule, state: State, root: Path, reports: Path) -> Job:
         raise RunError(what)
     try:
         with held_by_family(lock_of(reports, schedule.name)) as lock:
-            code, error = _carried_out(schedule, root, reports, lock)
+            code, error = _attempt(schedule, job, root, reports, lock)
             if code == STOPPED:
                 state.withdraw(job)
             else:
@@ -172,8 +172,8 @@ def lock_of(reports: Path, name: str) -> Path:
     return reports / FOLDER / f"{name}.lock"
 
 
-def _carried_out(schedule: Schedule, root: Path, reports: Path, lock: int) -> tuple[int | None, str]:
-    """The same as `_carry_out`, and a sentence where the log or the process cannot be had."""
+def _attempt(schedule: Schedule, job: Job, root: Path, reports: Path, lock: int) -> tuple[int | None, str]:
+    """One attempt at a job, as `_carry_out` tells it; a sentence where the log or the process cannot be had."""
     try:
         return _carry_out(schedule, root, reports.absolute(), lock)
     except OSError as error:
