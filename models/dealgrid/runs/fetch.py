@@ -76,15 +76,10 @@ class Runs:
         path, target = f"{self.root}/{run.run}/{name}", run.folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
+            self.files.info(path)  # asked first: FTP calls whatever it cannot give by one name
             self.files.get_file(path, str(target))
-        except Exception as error:
+        except FileNotFoundError:
             target.unlink(missing_ok=True)
-            if isinstance(error, FileNotFoundError):
-                return
-            with contextlib.suppress(FileNotFoundError):
-                self.files.info(path)
-                raise
-            # FTP calls whatever it refuses by one name, so we had to ask
 
     def _beside(self, run: store.Listed, said: list[str]) -> list[str]:
         """The files that lie in the folder of a run and are not its own; not those that are being written."""
