@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from dealgrid.inputs.schedules import Schedule
-from dealgrid.runs import tell
+from dealgrid.runs import store, tell
 from dealgrid.runs.lock import HeldError, held_by_family, is_held_by_family
 from dealgrid.runs.schedule import finish
 from dealgrid.runs.state import RUNNING, Job, Message, State
@@ -87,7 +89,15 @@ def work(schedule: Schedule, state: State, number: int, attempt: int, root: Path
             job = state.job(number)
             if job is None or (job.status, job.attempt) != (RUNNING, attempt):
                 return 3
-            code, error = _carry_out(schedule, root, reports, lock)
+            made = made_before(schedule, job, reports)
+            if made is None:
+                _printed(schedule, reports).write_text(_line_of(job), encoding="utf-8")
+                code, error = _carry_out(schedule, (*schedule.command, "--output"), root, reports, lock)
+            else:
+                words = ("runs", "send", made.run, schedule.to, "--quiet", "--reports")
+                code, error = _carry_out(schedule, words, root, reports, lock)
+                if code == 0 and not made.is_good:
+                    code, error = int(made.manifest["exit"]), f"{made.run} is sent; a check of the model failed in it"
             if code == -signal.SIGTERM:
                 state.give_back(job)
                 return 3
@@ -102,18 +112,46 @@ def lock_of(reports: Path, name: str) -> Path:
     return reports / FOLDER / f"{name}.lock"
 
 
-def _carry_out(schedule: Schedule, root: Path, reports: Path, lock: int) -> tuple[int | None, str]:
-    """The command of a schedule, stopped at its time limit: exit status (none where stopped) and what went wrong."""
-    command = [sys.executable, "-m", "dealgrid.cli", *schedule.command, "--output", str(reports)]
+def made_before(schedule: Schedule, job: Job, reports: Path) -> store.Listed | None:
+    """The run that an earlier attempt at a job has made and could not send; None where it has to be made.
+
+    What the command of an attempt prints names its files, and with them its run, before the run is sent.
+    """
+    try:
+        said = _printed(schedule, reports).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+    found = re.search(rf"{re.escape(schedule.run_name)}[\\/]({store.RUN.pattern})", said)
+    if not schedule.to or not said.startswith(_line_of(job)) or found is None:
+        return None
+    run = f"{schedule.run_name}/{found[1]}"
+    return next((each for each in store.list_runs(reports) if (each.run, each.status) == (run, store.DONE)), None)
+
+
+def _printed(schedule: Schedule, reports: Path) -> Path:
+    """Where the standard output of a schedule's last attempt to make a run is kept, after a line that names the job."""
+    return reports / FOLDER / f"{schedule.name}.out"
+
+
+def _line_of(job: Job) -> str:
+    return f"job {job.id}, due {job.due.isoformat()}\n"
+
+
+def _carry_out(
+    schedule: Schedule, words: Sequence[str], root: Path, reports: Path, lock: int
+) -> tuple[int | None, str]:
+    """A command on the reports folder, stopped at its time limit: exit status (none then) and what went wrong."""
+    command = [sys.executable, "-m", "dealgrid.cli", *words, str(reports)]
     log = reports / FOLDER / f"{schedule.name}.log"
     stopped: list[int] = []
-    with log.open("w+b") as said:
+    with log.open("w+b") as said, _printed(schedule, reports).open("ab") as printed:
         process = subprocess.Popen(
             command,
             cwd=root,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=printed,
             stderr=said,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},  # what is printed outlives a kill
             start_new_session=True,
             pass_fds=(lock,) if os.name != "nt" else (),  # so that the schedule stays locked should we be killed
         )
