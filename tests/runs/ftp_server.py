@@ -19,7 +19,7 @@ class _Talk(socketserver.StreamRequestHandler):
     server: Server
 
     def handle(self) -> None:
-        self.user, self.is_in, self.source = "", False, Path()
+        self.user, self.is_in, self.source, self.start = "", False, Path(), 0
         self.listening: socket.socket | None = None
         self.say("220 ready")
         while line := self.rfile.readline().decode().rstrip("\r\n"):
@@ -62,7 +62,8 @@ class _Talk(socketserver.StreamRequestHandler):
         self.say("200 as it is")
 
     def on_rest(self, start: str) -> None:
-        self.say("350 from there" if start == "0" else "501 only from the beginning")
+        self.start = int(start)
+        self.say("350 from there")
 
     def on_pasv(self, _: str) -> None:
         self.listening = socket.create_server(("127.0.0.1", 0))
@@ -78,11 +79,14 @@ class _Talk(socketserver.StreamRequestHandler):
         self.send("".join(lines).encode())
 
     def on_retr(self, path: str) -> None:
-        self.send(self.at(path).read_bytes())
+        self.send(self.at(path).read_bytes()[self.start :])
+        self.start = 0
 
     def on_stor(self, path: str) -> None:
         assert self.listening is not None
-        with self.at(path).open("wb") as file:
+        with self.at(path).open("r+b" if self.start else "wb") as file:
+            file.seek(self.start)
+            self.start = 0
             self.say("150 give it")
             with self.listening, self.listening.accept()[0] as data:
                 while part := data.recv(1 << 16):

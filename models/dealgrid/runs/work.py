@@ -89,7 +89,7 @@ def work(schedule: Schedule, state: State, number: int, attempt: int, root: Path
             job = state.job(number)
             if job is None or (job.status, job.attempt) != (RUNNING, attempt):
                 return 3
-            made = made_before(schedule, job, reports)
+            made = _made_before(schedule, job, reports)
             if made is None:
                 _printed(schedule, reports).write_text(_line_of(job), encoding="utf-8")
                 code, error = _carry_out(schedule, (*schedule.command, "--output"), root, reports, lock)
@@ -112,7 +112,7 @@ def lock_of(reports: Path, name: str) -> Path:
     return reports / FOLDER / f"{name}.lock"
 
 
-def made_before(schedule: Schedule, job: Job, reports: Path) -> store.Listed | None:
+def _made_before(schedule: Schedule, job: Job, reports: Path) -> store.Listed | None:
     """The run that an earlier attempt at a job has made and could not send; None where it has to be made.
 
     What the command of an attempt prints names its files, and with them its run, before the run is sent.
@@ -121,7 +121,7 @@ def made_before(schedule: Schedule, job: Job, reports: Path) -> store.Listed | N
         said = _printed(schedule, reports).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return None
-    found = re.search(rf"{re.escape(schedule.run_name)}[\\/]({store.RUN.pattern})", said)
+    found = re.search(rf"(?<![\w-]){re.escape(schedule.run_name)}[\\/]({store.RUN.pattern})", said)
     if not schedule.to or not said.startswith(_line_of(job)) or found is None:
         return None
     run = f"{schedule.run_name}/{found[1]}"
