@@ -209,7 +209,7 @@ def test_ctrl_c_stops_a_sweep_and_says_how_to_go_on(tmp_path: Path) -> None:
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     until = time.monotonic() + 60
-    while not list(tmp_path.glob("reports/stakes/.unfinished*/handed/0*.json")) and time.monotonic() < until:
+    while not list(tmp_path.glob("reports/stakes/.*.unfinished/handed/0*.json")) and time.monotonic() < until:
         time.sleep(0.02)
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does
     _, said = running.communicate(timeout=60)
