@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from dealgrid.inputs.files import shown
 from dealgrid.inputs.schedules import Schedule, read_schedules
 from dealgrid.problems import InputError, Problem, RunError
-from dealgrid.runs import tell
+from dealgrid.runs import store, tell
 from dealgrid.runs.lock import HeldError, held_by_family, is_held_by_family
 from dealgrid.runs.schedule import finish
 from dealgrid.runs.state import RUNNING, Job, Message, State
@@ -173,25 +174,65 @@ def lock_of(reports: Path, name: str) -> Path:
 
 
 def _attempt(schedule: Schedule, job: Job, root: Path, reports: Path, lock: int) -> tuple[int | None, str]:
-    """One attempt at a job, as `_carry_out` tells it; a sentence where the log or the process cannot be had."""
+    """One attempt at a job: how its command ended; a sentence where log or process cannot be had.
+
+    Where an earlier attempt has made the run and could not send it, it is only sent.
+    """
     try:
-        return _carry_out(schedule, root, reports.absolute(), lock)
-    except OSError as error:
-        return None, f"it could not be started: {error.strerror or error}"
+        reports = reports.absolute()
+        made = _made_before(schedule, job, reports)
+        if made is None:
+            _printed(schedule, reports).write_text(_line_of(job), encoding="utf-8")
+            return _carry_out(schedule, (*schedule.command, "--output"), root, reports, lock)
+        words = ("runs", "send", made.run, schedule.to, "--quiet", "--reports")
+        code, error = _carry_out(schedule, words, root, reports, lock)
+        if code == 0 and not made.is_good:
+            return int(made.manifest["exit"]), f"{made.run} is sent; a check of the model failed in it"
+        return code, error
+    except OSError as refused:
+        return None, f"it could not be started: {refused.strerror or refused}"
 
 
-def _carry_out(schedule: Schedule, root: Path, reports: Path, lock: int) -> tuple[int | None, str]:
-    """The command of a schedule, stopped at its time limit: exit status (none where stopped) and what went wrong."""
-    command = [sys.executable, "-m", "dealgrid.cli", *schedule.command, "--output", str(reports)]
+def _made_before(schedule: Schedule, job: Job, reports: Path) -> store.Listed | None:
+    """The run that an earlier attempt at a job has made and could not send; None where it has to be made.
+
+    What the command of an attempt prints names its files, and with them its run, before the run is sent.
+    """
+    try:
+        said = _printed(schedule, reports).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+    found = re.search(rf"(?<![\w-]){re.escape(schedule.run_name)}[\\/]({store.RUN.pattern})", said)
+    if not schedule.to or not said.startswith(_line_of(job)) or found is None:
+        return None
+    run = f"{schedule.run_name}/{found[1]}"
+    return next((each for each in store.list_runs(reports) if (each.run, each.status) == (run, store.DONE)), None)
+
+
+def _printed(schedule: Schedule, reports: Path) -> Path:
+    """Where the standard output of a schedule's last attempt to make a run is kept, after a line that names the job."""
+    return reports / FOLDER / f"{schedule.name}.out"
+
+
+def _line_of(job: Job) -> str:
+    return f"job {job.id}, due {job.due.isoformat()}\n"
+
+
+def _carry_out(
+    schedule: Schedule, words: Sequence[str], root: Path, reports: Path, lock: int
+) -> tuple[int | None, str]:
+    """A command on the reports folder, stopped at its time limit: exit status (none then) and what went wrong."""
+    command = [sys.executable, "-m", "dealgrid.cli", *words, str(reports)]
     log = reports / FOLDER / f"{schedule.name}.log"
     stopped: list[int] = []
-    with log.open("w+b") as said:
+    with log.open("w+b") as said, _printed(schedule, reports).open("ab") as printed:
         process = subprocess.Popen(
             command,
             cwd=root,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=printed,
             stderr=said,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},  # what is printed outlives a kill
             start_new_session=True,
             pass_fds=(lock,) if os.name != "nt" else (),  # so that the schedule stays locked should we be killed
         )
