@@ -5,11 +5,14 @@ Exit status: 0 done, 1 a check of the model failed, 2 bad input, 3 a run failed.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
+import traceback
+from collections.abc import Callable
 from importlib import metadata
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -86,14 +89,20 @@ def main() -> None:
     try:
         app()
     except RunError as error:
-        tell_problems(error.problems)
-        sys.exit(RUN_FAILED)
+        _end(RUN_FAILED, tell_problems, error.problems)
     except DealgridError as error:
-        tell_problems(error.problems, "nothing was done")
-        sys.exit(BAD_INPUT)
+        _end(BAD_INPUT, tell_problems, error.problems, "nothing was done")
     except BrokenPipeError:  # whoever read our output has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        tell(f"The output could not be written: {error.strerror}.")
-        sys.exit(RUN_FAILED)
+        _end(RUN_FAILED, tell, f"The output could not be written: {error.strerror}.")
+    except Exception:  # noqa: BLE001 - a fault of ours, which Python would give the status of a failed check
+        _end(RUN_FAILED, traceback.print_exc)
+
+
+def _end(code: int, say: Callable[..., None], *given: object) -> NoReturn:
+    """Say it, if there is room to, and end: the status counts also where standard error is full or closed."""
+    with contextlib.suppress(OSError):
+        say(*given)
+    sys.exit(code)
