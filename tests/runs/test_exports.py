@@ -104,6 +104,9 @@ def test_the_workflow_is_due_when_the_schedule_is_and_has_the_keys_github_knows(
     for name, job in made["jobs"].items():
         assert set(job) == {"name", "if", "runs-on", "timeout-minutes", "concurrency", "steps"}
         assert all(set(step) <= {"id", "env", "if", "uses", "with", "run"} for step in job["steps"])
+        assert [step["if"].startswith("always() && ") for step in job["steps"][1:]] == [False] * 4 + [
+            True
+        ]  # the upload
         schedule, expected = schedules[name], dues(schedules[name])
         clock = job["steps"][0]["run"]
         assert subprocess.run(["sh", "-n", "-c", clock], check=False).returncode == 0
