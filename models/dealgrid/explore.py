@@ -6,13 +6,11 @@ docs/decisions/0007-explorer.md
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import functools
 import html
 import itertools
 import math
-import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,16 +38,12 @@ from dealgrid.inputs import (
 )  # fmt: skip
 from dealgrid.inputs.dated import STEP
 from dealgrid.inputs.files import STEM
-from dealgrid.output import answer, charts, explanation, tables
+from dealgrid.output import answer, charts, explanation, markup, tables
 from dealgrid.problems import DealgridError, InputError, Problem, gathered
 
 MOST_STEPS, FEWEST_STEPS = 20_000, 100  # of a slider
 DIGITS = 10  # of a slider's position: what float arithmetic adds beyond them is no one's wish
 PERCENT = 100
-FONT = f"font-family: {charts.FONT}; color: {charts.INK}"
-SMALL = f"{FONT}; font-size: 11px"
-NAMES, PLOT, FIGURES = 190, 380, 80  # widths in a picture, in pixels
-LINE, BAR = 19, 13  # height of a line of a picture, and of the bar in it
 TALL, HEAD, LETTERS = 130, 28, 12  # heights of the bars over periods, of the figures above them, of a figure
 COUNT = itertools.count(1)
 
@@ -130,27 +124,21 @@ def page(shown: Figures) -> dict[str, str]:
     names, colours = _names(shown.cases), charts.distinct_colours(shown.cases)
     values, returns = (_renamed(frame, names) for frame in (shown.values, shown.returns))
     rows = [
-        _Bar(str(label) if place == 0 else "", 0.0, float(line.iloc[place]), colours[place])
+        markup.Bar(str(label) if place == 0 else "", 0.0, float(line.iloc[place]), colours[place])
         for label, line in values.drop(index="Total").iterrows()
         for place in range(2)
     ]
     return {
-        "Value": _legend(names, colours) + _bars(rows, "Value by holder") + _table(values) + _table(returns),
+        "Value": markup.legend(names, colours)
+        + markup.bars(rows, "Value by holder")
+        + markup.table(values)
+        + markup.table(returns),
         "Bridge": _bridge(shown, colours),
         "Cash": _cash(shown, names, colours),
         "What binds when": _binds(shown, names, colours),
         "Where it comes from": explanation.explain_tree(shown.cases[1], shown.cases[1].deal.story.center)._repr_html_(),
-        "Caption": f'<p style="{SMALL}; line-height: 1.4">{html.escape(answer.caption(shown.cases))}</p>',
+        "Caption": f'<p style="{markup.SMALL}; line-height: 1.4">{html.escape(answer.caption(shown.cases))}</p>',
     }
-
-
-@dataclass(frozen=True)
-class _Bar:
-    label: str
-    start: float
-    end: float
-    fill: str
-    figure: float | None = None  # the bar's end where it is not another
 
 
 def _names(cases: Sequence[Case]) -> list[str]:
@@ -169,22 +157,22 @@ ABOUT = (tables.UNIT, tables.DIFFERENCE)
 
 def _bridge(shown: Figures, colours: Sequence[str]) -> str:
     if shown.bridge is None:
-        return _said(shown.problems)
+        return markup.said(shown.problems)
     ends = iter(colours)
     rows = []
     for step, kind, amount, before, after in shown.bridge.to_numpy(dtype=object).tolist():
         gain = charts.FAINT if amount >= 0 else "none"  # a loss is an empty bar, in grey too
-        rows.append(_Bar(step, before, after, gain if kind == CLAUSE else next(ends), amount))
-    return _heading(shown.bridge.attrs["title"] + ", US$ bn; full bars add, empty ones take away") + _bars(
+        rows.append(markup.Bar(step, before, after, gain if kind == CLAUSE else next(ends), amount))
+    return markup.heading(shown.bridge.attrs["title"] + ", US$ bn; full bars add, empty ones take away") + markup.bars(
         rows, shown.bridge.attrs["title"]
     )
 
 
 def _cash(shown: Figures, names: Sequence[str], colours: Sequence[str]) -> str:
     both = pd.DataFrame({place: frame.loc["Total"] for place, frame in enumerate(shown.cash)}).fillna(0.0)
-    title = _heading(f"{answer.center_name(shown.cases[0].deal)}'s cash by period, US$ bn, undiscounted")
-    drawn = [_table(frame, f"By stream under {name}") for frame, name in zip(shown.cash, names, strict=True)]
-    return title + _legend(names, colours) + _columns(both, colours) + "".join(drawn)
+    title = markup.heading(f"{answer.center_name(shown.cases[0].deal)}'s cash by period, US$ bn, undiscounted")
+    drawn = [markup.table(frame, f"By stream under {name}") for frame, name in zip(shown.cash, names, strict=True)]
+    return title + markup.legend(names, colours) + _columns(both, colours) + "".join(drawn)
 
 
 def _binds(shown: Figures, names: Sequence[str], colours: Sequence[str]) -> str:
@@ -207,28 +195,10 @@ def _binds(shown: Figures, names: Sequence[str], colours: Sequence[str]) -> str:
         lines.append(
             f'<tr style="background: none"><td style="text-align: left; white-space: nowrap">{name}</td>{cells}</tr>'
         )
-    table = f'<table style="{SMALL}; border-collapse: collapse; line-height: 1.3">'
-    return _heading("Filled in the periods in which the clause binds") + _legend(names, colours) + (
+    table = f'<table style="{markup.SMALL}; border-collapse: collapse; line-height: 1.3">'
+    return markup.heading("Filled in the periods in which the clause binds") + markup.legend(names, colours) + (
         f'<div style="overflow-x: auto">{table}<tr><th></th>{head}</tr>{"".join(lines)}</table></div>'
     )  # fmt: skip
-
-
-def _bars(rows: Sequence[_Bar], title: str) -> str:
-    """Bars from left to right on one scale, a line each, with the name before and the figure behind it."""
-    ends = [0.0, *(each for row in rows for each in (row.start, row.end))]
-    low, span = min(ends), max(ends) - min(ends) or 1.0
-    parts = []
-    for place, row in enumerate(rows):
-        top = place * LINE + 2
-        left, right = (NAMES + PLOT * (each - low) / span for each in sorted((row.start, row.end)))
-        figure = display_value(row.end if row.figure is None else row.figure, answer.AMOUNT)
-        stroke = charts.FAINT if row.fill == "none" else row.fill
-        parts.append(_text(0, top + BAR - 2, row.label))
-        parts.append(_rect(left, top, max(right - left, 0.5), BAR, row.fill, stroke))
-        parts.append(_text(right + 4, top + BAR - 2, figure))
-    zero = NAMES - PLOT * low / span
-    parts.append(_rect(zero, 0, 0.5, len(rows) * LINE, charts.FAINT, "none"))
-    return _svg(NAMES + PLOT + FIGURES, len(rows) * LINE + 2, parts, title)
 
 
 def _columns(both: pd.DataFrame, colours: Sequence[str]) -> str:
@@ -238,85 +208,25 @@ def _columns(both: pd.DataFrame, colours: Sequence[str]) -> str:
     is_cut = len(largest) > 1 and largest[-1] > charts.CUT * largest[-2] > 0
     limit = float(largest[-2] if is_cut else largest[-1] if len(largest) else 0.0) or 1.0
     low, high = float(np.clip(values.min(initial=0.0), -limit, 0)), float(np.clip(values.max(initial=0.0), 0, limit))
-    wide, scale = (NAMES + PLOT + FIGURES) / max(len(both), 1), TALL / (high - low or 1.0)
+    wide, scale = (markup.NAMES + markup.PLOT + markup.FIGURES) / max(len(both), 1), TALL / (high - low or 1.0)
     parts = []
     for at, period in enumerate(both.index):
-        parts.append(_text(at * wide + wide / 2, HEAD + TALL + 18, str(period), "middle"))
+        parts.append(markup.letters(at * wide + wide / 2, HEAD + TALL + 18, str(period), "middle"))
         is_told = [abs(value) > limit or (not is_cut and abs(value) == largest[-1]) for value in values[at]]
         for place, value in enumerate(values[at]):
             drawn = float(np.clip(value, -limit, limit))
             left, top = at * wide + (0.08 + 0.42 * place) * wide, HEAD + (high - max(drawn, 0)) * scale
-            parts.append(_rect(left, top, 0.4 * wide, abs(drawn) * scale, colours[place], "none"))
+            parts.append(markup.rect(left, top, 0.4 * wide, abs(drawn) * scale, colours[place], "none"))
             if is_told[place]:  # the first of two figures stands above the second, or they would touch
                 above = top - 3 - (LETTERS if place == 0 and all(is_told) else 0)
                 parts.append(
-                    _text(left + 0.2 * wide, above, display_value(value, answer.AMOUNT), "middle", colours[place])
+                    markup.letters(
+                        left + 0.2 * wide, above, display_value(value, answer.AMOUNT), "middle", colours[place]
+                    )
                 )
-    parts.append(_rect(0, HEAD + high * scale, len(both) * wide, 0.5, charts.FAINT, "none"))
-    note = _heading("Bars beyond the picture are cut, with their figure.") if is_cut else ""
-    return _svg(NAMES + PLOT + FIGURES, HEAD + TALL + 24, parts, "Cash by period") + note
-
-
-def _svg(width: float, height: float, parts: Sequence[str], title: str) -> str:
-    size = f'viewBox="0 0 {width:.0f} {height:.0f}" style="width: {width:.0f}px; max-width: 100%"'
-    named = f'role="img" aria-label="{html.escape(title)}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {named} {size}>{"".join(parts)}</svg>'
-
-
-def _still(drawn: str) -> str:
-    """The same HTML with its pictures as images, which pages keep that take SVG apart until they are trusted."""
-
-    def image(found: re.Match[str]) -> str:
-        data = base64.b64encode(found[0].encode()).decode()
-        return f'<img alt="{found[1]}" width="{found[2]}" src="data:image/svg+xml;base64,{data}">'
-
-    return re.sub(r'<svg [^>]*aria-label="([^"]*)" viewBox="0 0 (\d+) .*?</svg>', image, drawn, flags=re.DOTALL)
-
-
-def _rect(x: float, y: float, width: float, height: float, fill: str, stroke: str) -> str:
-    size = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
-    return f'<rect {size} fill="{fill}" stroke="{stroke}"/>'
-
-
-def _text(x: float, y: float, text: str, anchor: str = "start", colour: str = charts.INK) -> str:
-    style = f'font-size="11" font-family="{charts.FONT}" fill="{colour}" text-anchor="{anchor}"'
-    return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{html.escape(text)}</text>' if text else ""
-
-
-def _heading(text: str) -> str:
-    return f'<div style="{FONT}; font-size: 12px; line-height: 1.4">{html.escape(text)}</div>'
-
-
-def _legend(names: Sequence[str], colours: Sequence[str]) -> str:
-    keys = zip(names, colours, strict=True)
-    marks = [f'<span style="color: {colour}">■</span> {html.escape(name)}' for name, colour in keys]
-    return f'<div style="{FONT}; font-size: 12px; line-height: 1.6">{"&emsp;".join(marks)}</div>'
-
-
-def _table(frame: pd.DataFrame, title: str = "") -> str:
-    """A table of the house as plain HTML: the shared one takes a tenth of a second, too long for a slider."""
-    text = tables.formatted(frame)
-    totals = frame.attrs.get("totals", ())
-    cell = "padding: 1px 7px; text-align: right; white-space: nowrap"
-    head = "".join(f'<th style="{cell}">{html.escape(str(column))}</th>' for column in text.columns)
-    lines = []
-    for label, line in zip(text.index, text.to_numpy(dtype=object), strict=True):
-        weight = "; font-weight: bold; border-top: 1px solid" if label in totals else ""
-        figures = "".join(f'<td style="{cell}">{html.escape(str(each))}</td>' for each in line)
-        lines.append(
-            f'<tr style="background: none{weight}"><td style="text-align: left">{html.escape(str(label))}</td>'
-            f"{figures}</tr>"
-        )
-    style = f"{FONT}; font-size: 12px; line-height: 1.4; border-collapse: collapse; margin: 6px 0"
-    named = _heading(title or frame.attrs["title"])
-    body = f'<table style="{style}"><tr style="border-bottom: 1px solid"><th></th>{head}</tr>{"".join(lines)}</table>'
-    return f'{named}<div style="overflow-x: auto">{body}</div>'
-
-
-def _said(problems: Sequence[Problem]) -> str:
-    """Problems as text; nothing for none."""
-    text = "\n".join(str(problem) for problem in problems)
-    return f'<pre role="alert" style="white-space: pre-wrap; margin: 4px 0">{html.escape(text)}</pre>' if text else ""
+    parts.append(markup.rect(0, HEAD + high * scale, len(both) * wide, 0.5, charts.FAINT, "none"))
+    note = markup.heading("Bars beyond the picture are cut, with their figure.") if is_cut else ""
+    return markup.svg(markup.NAMES + markup.PLOT + markup.FIGURES, HEAD + TALL + 24, parts, "Cash by period") + note
 
 
 # --- the controls -----------------------------------------------------------------------------------------------------
@@ -496,7 +406,7 @@ class Explorer:
         bundle: dict[str, Any] = self.widget._repr_mimebundle_()
         still = self.message.value + "".join(view.value for view in self.views.values())
         # For a page without a kernel; fenced, or pages read US$ … US$ as a formula.
-        fenced = f'<div class="tex2jax_ignore mathjax_ignore">{_still(still)}</div>'
+        fenced = f'<div class="tex2jax_ignore mathjax_ignore">{markup.still(still)}</div>'
         return bundle | {"text/plain": repr(self), "text/html": fenced}
 
     def _options(self, names: Sequence[str]) -> list[tuple[str, str]]:
@@ -565,7 +475,7 @@ class Explorer:
             self.shown = figures(self.deal, self.scenario.value, self.against.value, settings)
             drawn, self.message.value = page(self.shown), ""
         except DealgridError as error:
-            self.shown, drawn, self.message.value = None, dict.fromkeys(HEADINGS, ""), _said(error.problems)
+            self.shown, drawn, self.message.value = None, dict.fromkeys(HEADINGS, ""), markup.said(error.problems)
         for heading, view in self.views.items():
             view.value = drawn[heading]
         command = f"dealgrid show {shlex.quote(self.scenario.value)}{sets}"
@@ -583,9 +493,9 @@ class Explorer:
             self._saved.add(name)
             self.deal.scenarios[name] = read_scenarios(folder, self.deal.parameters)[name]
         except DealgridError as error:
-            self.saved.value = _said(error.problems)
+            self.saved.value = markup.said(error.problems)
             return
-        self.saved.value = _heading(f"Saved as params/scenarios/{name}.yaml.")
+        self.saved.value = markup.heading(f"Saved as params/scenarios/{name}.yaml.")
         self._is_moving = True  # the pickers keep their scenarios while their lists grow
         try:
             for picker in (self.scenario, self.against):
