@@ -6,6 +6,7 @@ docs/decisions/0007-explorer.md
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import functools
 import html
@@ -22,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from dealgrid.analysis.compare import CLAUSE, compare_cases
+from dealgrid.analysis.live import ALL, COMPILED, Glimpse, Live, nine_in_ten
 from dealgrid.dates import date_of, serial
 from dealgrid.deal import FIRST_YEAR, STRUCTURAL, VALUATION_DATE, Case, Deal
 from dealgrid.inputs import (
@@ -38,13 +40,14 @@ from dealgrid.inputs import (
 )  # fmt: skip
 from dealgrid.inputs.dated import STEP
 from dealgrid.inputs.files import STEM
-from dealgrid.output import answer, charts, explanation, markup, tables
+from dealgrid.output import answer, charts, explanation, glimpse, markup, tables
 from dealgrid.problems import DealgridError, InputError, Problem, gathered
 
 MOST_STEPS, FEWEST_STEPS = 20_000, 100  # of a slider
 DIGITS = 10  # of a slider's position: what float arithmetic adds beyond them is no one's wish
 PERCENT = 100
 TALL, HEAD, LETTERS = 130, 28, 12  # heights of the bars over periods, of the figures above them, of a figure
+REST, AGAIN = 0.3, 1.0  # seconds after which terms rest; between two looks whether a kernel is there
 COUNT = itertools.count(1)
 
 
@@ -73,7 +76,12 @@ def figures(deal: Deal, scenario: str, against: str, settings: Mapping[str, obje
 
     InputError with everything that is wrong with the settings; ModelError where a row is no number.
     """
-    first, second = cases = (deal.case(against), deal.case(scenario, settings))
+    return figures_of((deal.case(against), deal.case(scenario, settings)))
+
+
+def figures_of(cases: tuple[Case, Case]) -> Figures:
+    """The same of two cases: the one that stands still, then the one whose terms are moved."""
+    first, second = cases
     problems: list[Problem] = []
     bridge = None
     with gathered(problems):
@@ -258,8 +266,9 @@ class Term:
         title = html.escape(f"{parameter.name}: {parameter.source} (grade {parameter.grade})", quote=True)
         style = "line-height: 1.2; white-space: normal; margin-top: 6px"
         self.label = ipywidgets.HTML(f'<div title="{title}" style="{style}">{html.escape(shown)}</div>')
+        self.note = ipywidgets.HTML(layout=ipywidgets.Layout(display="none"))
         controls = [self.control, *([self.endless] if self._is_endless else [])]
-        self.widget = ipywidgets.VBox([self.label, ipywidgets.HBox(controls)])
+        self.widget = ipywidgets.VBox([self.label, ipywidgets.HBox(controls), self.note])
 
     def reset(self, given: Setting, first_day: float, valued: float) -> None:
         """Stand where the scenario does: `given` is its value, the days those its calendar and valuation begin on."""
@@ -280,6 +289,12 @@ class Term:
         if not self.parameter.is_dated:
             return end
         return with_level(self._given, end, self.parameter, self._first_day, self._valued)
+
+    def say(self, note: str) -> None:
+        """A line under the control; none for no words."""
+        drawn = f'<div style="{markup.SMALL}; line-height: 1.3">{html.escape(note)}</div>' if note else ""
+        if drawn != self.note.value:
+            self.note.value, self.note.layout.display = drawn, "" if note else "none"
 
     def observe(self, changed: Callable[[Any], None]) -> None:
         """Call `changed` whenever a person moves the term."""
@@ -360,12 +375,117 @@ def _decimals(number: float) -> int:
 # --- both together ----------------------------------------------------------------------------------------------------
 
 
+class Behind:
+    """The futures behind an explorer's figures: a box to tick, the row whose fan is drawn, and what is shown.
+
+    While terms move there are as many futures as can be had at once, all when they rest, and few as long as the
+    kernel is being compiled: `status` says how many. `shown` is what is in view, None where nothing is.
+    """
+
+    def __init__(self, deal: Deal) -> None:
+        self.deal = deal
+        self.shown: Glimpse | None = None
+        self._live: Live | None = None
+        self._cases: tuple[Case, Case] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        rows = [row for row in deal.book.rows.values() if not row.is_once and row.shape != "flag"]
+        first = [deal.row(name) for name in deal.story.paths]
+        options = [(f"{row.label} ({row.name})", row.name) for row in dict.fromkeys([*first, *rows])]
+        self.switch = ipywidgets.Checkbox(
+            description="Futures behind the figures", indent=False, layout=ipywidgets.Layout(width="auto")
+        )
+        self.row = ipywidgets.Dropdown(options=options, description="Fan of", layout=ipywidgets.Layout(width="460px"))
+        self.row.layout.max_width = "100%"
+        self.status, self.spread, self.fan, self.about = (ipywidgets.HTML() for _ in range(4))
+        self._shown_when_on = ipywidgets.VBox([self.status, self.spread, self.row, self.fan, self.about])
+        self.widget = ipywidgets.VBox([self.switch, self._shown_when_on])
+        self._shown_when_on.layout.display = "none"
+
+    def show(self, cases: tuple[Case, Case]) -> None:
+        """Show the futures of two cases, if that is asked for."""
+        self._wait(None, 0.0)
+        self._cases = cases
+        if not self.switch.value:
+            self.clear()
+            return
+        self._shown_when_on.layout.display = ""
+        if self._live is None:
+            self.status.value = markup.heading("The futures are being drawn.")
+            self._live = Live(self.deal)
+        self._look(self._live.quick if _loop() else ALL)
+
+    def clear(self) -> None:
+        """Show none."""
+        self._wait(None, 0.0)
+        self.shown = None
+        for view in (self.status, self.spread, self.fan, self.about):
+            view.value = ""
+        if not self.switch.value:
+            self._shown_when_on.layout.display = "none"
+
+    def said_of(self, name: str, case: Case) -> str:
+        """Whether an uncertain parameter is drawn in the futures of a case, in words; nothing where none are shown."""
+        if not self.switch.value:
+            return ""
+        if name in case.settings:
+            return "Set here, so the same in all futures."
+        if name in case.deal.scenario(case.scenario).set:
+            return "Set by the scenario, so the same in all futures."
+        return f"Drawn in the futures, {nine_in_ten(self.deal.parameters[name])}; moving it sets it in all of them."
+
+    def _look(self, count: int) -> None:
+        """Run the futures and draw them; where a row is no number in one, say so."""
+        assert self._live is not None
+        assert self._cases is not None
+        try:
+            self.shown = shown = self._live.look(*self._cases, self.row.value, count)
+        except DealgridError as error:
+            self.clear()
+            self.status.value = markup.said(error.problems)
+            return
+        names, colours = _names(self._cases), charts.distinct_colours(self._cases)
+        settings = [shlex.quote(f"{name}={text}") for name, text in self._cases[1].settings.items()]
+        self.spread.value = glimpse.spread(shown, names, colours)
+        self.fan.value = glimpse.fan(shown, names, colours)
+        self.status.value = glimpse.behind(shown)
+        self.about.value = glimpse.about(shown, shlex.quote(self._cases[1].scenario), settings)
+        if shown.is_waiting:
+            self._wait(self._look_again, AGAIN)
+        elif not shown.is_all and shown.how == COMPILED:
+            self._wait(functools.partial(self._look, ALL), REST)
+
+    def _look_again(self) -> None:
+        """All futures, once the kernel is there."""
+        assert self._live is not None
+        assert self._cases is not None
+        if self._live.is_ready(self._cases[1], self.row.value):
+            self._look(ALL)
+        else:
+            self._wait(self._look_again, AGAIN)
+
+    def _wait(self, then: Callable[[], None] | None, seconds: float) -> None:
+        """Do something in a while, unless something else is to be done first; without a loop of events, never."""
+        if self._timer is not None:
+            self._timer.cancel()
+        loop = _loop()
+        self._timer = loop.call_later(seconds, then) if loop and then else None
+
+
+def _loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs here, as in a kernel; None in plain Python."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 class Explorer:
     """The explorer of a deal; the value of a notebook's cell.
 
     `pickers` are the two scenarios, `terms` the controls by parameter, `views` what is drawn by heading, `message`
     what is wrong; `name`, `title`, `why` and the button `save` write a scenario. `shown` are the figures in view,
-    None where the settings cannot be used. `widget` is all of it, to be put into other boxes.
+    None where the settings cannot be used. `futures` is the box to tick for futures behind them, `behind` what is
+    shown of these. `widget` is all of it, to be put into other boxes.
     """
 
     def __init__(self, deal: Deal, scenario: str, against: str) -> None:
@@ -384,6 +504,8 @@ class Explorer:
         self.message = ipywidgets.HTML()
         self.views = {heading: ipywidgets.HTML() for heading in HEADINGS}
         self.command = ipywidgets.HTML()
+        self.behind = Behind(deal)
+        self._standing: Case | None = None  # the case beside
         self.name = ipywidgets.Text(description="Name", placeholder="lowercase_with_underscores")
         self.title = ipywidgets.Text(description="Title")
         self.why = ipywidgets.Textarea(description="Why", placeholder="why these terms, and where they come from")
@@ -432,7 +554,8 @@ class Explorer:
         wide = ipywidgets.Layout(flex="1 1 560px", min_width="0", width="auto")  # below the terms where it is narrow
         left = ipywidgets.VBox([self.scenario, self.against, self.reset, groups, saving], layout=narrow)
         right = ipywidgets.VBox(
-            [self.message, self.views[value], tabs, self.command, self.views[HEADINGS[-1]]], layout=wide
+            [self.message, self.behind.widget, self.views[value], tabs, self.command, self.views[HEADINGS[-1]]],
+            layout=wide,
         )
         row = ipywidgets.Layout(flex_flow="row wrap", grid_gap="0 16px")
         # Counted, not drawn by chance: the stored notebook is compared with a fresh run.
@@ -441,6 +564,8 @@ class Explorer:
     def _wire(self) -> None:
         self.scenario.observe(lambda _: self._restart(), "value")
         self.against.observe(lambda _: self._draw(), "value")
+        self.behind.switch.observe(lambda _: self._draw(), "value")
+        self.behind.row.observe(lambda _: self._draw(), "value")
         self.reset.on_click(lambda _: self._restart())
         self.save.on_click(lambda _: self._save())
         for term in self.terms.values():
@@ -472,14 +597,30 @@ class Explorer:
         settings = self.settings
         sets = "".join(f" --set {shlex.quote(f'{name}={text}')}" for name, text in settings.items())
         try:
-            self.shown = figures(self.deal, self.scenario.value, self.against.value, settings)
+            cases = (self._beside(), self.deal.case(self.scenario.value, settings))
+            self._say_what_is_drawn(cases[1])
+            self.behind.show(cases)  # first: it is what those look at who have asked for it
+            self.shown = figures_of(cases)
             drawn, self.message.value = page(self.shown), ""
         except DealgridError as error:
+            self.behind.clear()
             self.shown, drawn, self.message.value = None, dict.fromkeys(HEADINGS, ""), markup.said(error.problems)
         for heading, view in self.views.items():
             view.value = drawn[heading]
         command = f"dealgrid show {shlex.quote(self.scenario.value)}{sets}"
         self.command.value = f'<code style="white-space: pre-wrap">{html.escape(command)}</code>'
+
+    def _beside(self) -> Case:
+        """The case that stands still, the same one as long as it does."""
+        if self._standing is None or self._standing.scenario != self.against.value:
+            self._standing = self.deal.case(self.against.value)
+        return self._standing
+
+    def _say_what_is_drawn(self, case: Case) -> None:
+        """Under each uncertain term, while there are futures: whether it is drawn in them."""
+        for name, term in self.terms.items():
+            if term.parameter.uncertain:
+                term.say(self.behind.said_of(name, case))
 
     def _save(self) -> None:
         """Write the terms as a scenario that can then be picked; say what is wrong where they cannot be."""
@@ -492,6 +633,7 @@ class Explorer:
             save_scenario(folder / f"{name}.yaml", self.title.value, self.why.value, settings, self.deal.parameters)
             self._saved.add(name)
             self.deal.scenarios[name] = read_scenarios(folder, self.deal.parameters)[name]
+            self._standing = None
         except DealgridError as error:
             self.saved.value = markup.said(error.problems)
             return

@@ -16,12 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dealgrid.analysis.draws import Draws
+from dealgrid.analysis.draws import Doubt, Draws
 from dealgrid.analysis.futures import QUANTILES, SEED, coming, master_checks, percent
 from dealgrid.analysis.tally import Tally
+from dealgrid.dates import date_of
 from dealgrid.deal import TOLERANCE, Case, Deal
 from dealgrid.engine.kernel import Totals, cache_folder, prepare
 from dealgrid.engine.loops import Kernel
+from dealgrid.inputs import Parameter, display_value
 from dealgrid.problems import InputError, Problem
 
 Floats = NDArray[np.float64]
@@ -122,6 +124,10 @@ class Live:
         pairs = (still.drawn, moved.drawn), (still.failed, moved.failed), (still.values, moved.values)
         return Glimpse((against, case), count, self.seed, row, how, *pairs, gains, (still.fan, moved.fan))
 
+    def is_ready(self, case: Case, row: str) -> bool:
+        """Whether nothing has to be waited for: a kernel is compiled, or will never be."""
+        return self._how(self._prepared(case, row)) != COMPILING
+
     def _how(self, totals: Totals) -> str:
         """Who computes: the compiler is asked for, and tried, with the fewest futures."""
         if cache_folder() is None:  # a kernel another process compiles would never be found
@@ -209,6 +215,17 @@ class Live:
         if len(next(iter(self._values.values()), ())) < count:
             self._values = self._draws.values(0, count, self._doubts)
         return {name: self._values[name][:count] for name in names}
+
+
+def nine_in_ten(parameter: Parameter) -> str:
+    """Between what an uncertain parameter lies in nine futures of ten, or how likely it is to strike, in words."""
+    assert parameter.uncertain is not None
+    if parameter.uncertain.kind == "hazard":
+        chance, begin = (parameter.uncertain.arguments[name] for name in ("per_year", "from"))
+        return f"with a chance of {display_value(chance, 'fraction')} a year from {date_of(begin).year} on"
+    doubt = Doubt(parameter.name, parameter.unit, parameter.uncertain)
+    low, high = (display_value(value, parameter.unit) for value in doubt.at(np.array([QUANTILES[0], QUANTILES[-1]])))
+    return f"always {low}" if low == high else f"{low} to {high} in nine of ten"
 
 
 def _quantiles(values: Floats) -> Floats:

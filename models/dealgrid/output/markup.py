@@ -95,13 +95,14 @@ def table(frame: pd.DataFrame, title: str = "", is_text: bool = False) -> str:
     text = frame if is_text else tables.formatted(frame)
     totals = frame.attrs.get("totals", ())
     cell = "padding: 1px 7px; text-align: right; white-space: nowrap"
-    head = "".join(f'<th style="{cell}">{html.escape(str(column))}</th>' for column in text.columns)
+    wrapped = "padding: 1px 7px; text-align: right; vertical-align: bottom; max-width: 150px"
+    head = "".join(f'<th style="{wrapped}">{html.escape(str(column))}</th>' for column in text.columns)
     lines = []
     for label, line in zip(text.index, text.to_numpy(dtype=object), strict=True):
         weight = "; font-weight: bold; border-top: 1px solid" if label in totals else ""
         figures = "".join(f'<td style="{cell}">{html.escape(str(each))}</td>' for each in line)
         lines.append(
-            f'<tr style="background: none{weight}"><td style="text-align: left">{html.escape(str(label))}</td>'
+            f'<tr style="background: none{weight}"><td style="text-align: left; white-space: nowrap">{html.escape(str(label))}</td>'
             f"{figures}</tr>"
         )
     style = f"{FONT}; font-size: 12px; line-height: 1.4; border-collapse: collapse; margin: 6px 0"
