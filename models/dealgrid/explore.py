@@ -47,7 +47,7 @@ MOST_STEPS, FEWEST_STEPS = 20_000, 100  # of a slider
 DIGITS = 10  # of a slider's position: what float arithmetic adds beyond them is no one's wish
 PERCENT = 100
 TALL, HEAD, LETTERS = 130, 28, 12  # heights of the bars over periods, of the figures above them, of a figure
-REST, AGAIN = 0.3, 1.0  # seconds after which terms rest; between two looks whether a kernel is there
+REST, AGAIN = 0.15, 1.0  # seconds after which terms rest; between two looks whether a kernel is there
 COUNT = itertools.count(1)
 
 
@@ -379,7 +379,7 @@ class Behind:
     """The futures behind an explorer's figures: a box to tick, the row whose fan is drawn, and what is shown.
 
     While terms move there are as many futures as can be had at once, all when they rest, and few as long as the
-    kernel is being compiled: `status` says how many. `shown` is what is in view, None where nothing is.
+    kernel is being compiled: the picture says how many. `shown` is what is in view, None where nothing is.
     """
 
     def __init__(self, deal: Deal) -> None:
@@ -396,8 +396,8 @@ class Behind:
         )
         self.row = ipywidgets.Dropdown(options=options, description="Fan of", layout=ipywidgets.Layout(width="460px"))
         self.row.layout.max_width = "100%"
-        self.status, self.spread, self.fan, self.about = (ipywidgets.HTML() for _ in range(4))
-        self._shown_when_on = ipywidgets.VBox([self.status, self.spread, self.row, self.fan, self.about])
+        self.spread, self.fan, self.about = (ipywidgets.HTML() for _ in range(3))
+        self._shown_when_on = ipywidgets.VBox([self.spread, self.row, self.fan, self.about])
         self.widget = ipywidgets.VBox([self.switch, self._shown_when_on])
         self._shown_when_on.layout.display = "none"
 
@@ -410,7 +410,7 @@ class Behind:
             return
         self._shown_when_on.layout.display = ""
         if self._live is None:
-            self.status.value = markup.heading("The futures are being drawn.")
+            self.spread.value = markup.heading("The futures are being drawn.")
             self._live = Live(self.deal)
         self._look(self._live.quick if _loop() else ALL)
 
@@ -418,7 +418,7 @@ class Behind:
         """Show none."""
         self._wait(None, 0.0)
         self.shown = None
-        for view in (self.status, self.spread, self.fan, self.about):
+        for view in (self.spread, self.fan, self.about):
             view.value = ""
         if not self.switch.value:
             self._shown_when_on.layout.display = "none"
@@ -441,13 +441,13 @@ class Behind:
             self.shown = shown = self._live.look(*self._cases, self.row.value, count)
         except DealgridError as error:
             self.clear()
-            self.status.value = markup.said(error.problems)
+            self.spread.value = markup.said(error.problems)
             return
         names, colours = _names(self._cases), charts.distinct_colours(self._cases)
         settings = [shlex.quote(f"{name}={text}") for name, text in self._cases[1].settings.items()]
-        self.spread.value = glimpse.spread(shown, names, colours)
+        # In one piece: how many futures are behind a picture comes with it.
+        self.spread.value = glimpse.behind(shown) + glimpse.spread(shown, names, colours)
         self.fan.value = glimpse.fan(shown, names, colours)
-        self.status.value = glimpse.behind(shown)
         self.about.value = glimpse.about(shown, shlex.quote(self._cases[1].scenario), settings)
         if shown.is_waiting:
             self._wait(self._look_again, AGAIN)

@@ -28,9 +28,9 @@ from dealgrid.problems import InputError, Problem
 
 Floats = NDArray[np.float64]
 
-COUNTS = (2_048, 8_192, 32_768, 100_000)  # futures behind a picture: the first are NumPy's while there is no kernel
+COUNTS = (2_048, 4_096, 8_192, 16_384, 32_768, 65_536, 100_000)  # futures behind a picture: the first are NumPy's while there is no kernel
 ALL = COUNTS[-1]
-BUDGET = 0.06  # seconds a picture may take while a term is being moved
+BUDGET = 0.025  # seconds a picture may take while a term is being moved
 COMPILED = "compiled"
 COMPILING = "NumPy: the kernel is being compiled"  # as `engine.kernel` says it
 UNKEPT = "NumPy: the folder for caches cannot be written to, so that no kernel can be kept"

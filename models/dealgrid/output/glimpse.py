@@ -31,7 +31,7 @@ def behind(shown: Glimpse) -> str:
 
 
 def about(shown: Glimpse, scenario: str, settings: Sequence[str]) -> str:
-    """What is drawn in the futures, and the command that gives the same; scenario and settings as a shell reads them."""
+    """What is drawn in the futures, and the command that gives the same; scenario and settings quoted for a shell."""
     command = html.escape(_command(shown, scenario, settings))
     style = f"{markup.SMALL}; line-height: 1.6"
     same = f'<div style="{style}">In a terminal: <code style="white-space: pre-wrap">{command}</code></div>'

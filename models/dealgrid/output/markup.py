@@ -102,8 +102,8 @@ def table(frame: pd.DataFrame, title: str = "", is_text: bool = False) -> str:
         weight = "; font-weight: bold; border-top: 1px solid" if label in totals else ""
         figures = "".join(f'<td style="{cell}">{html.escape(str(each))}</td>' for each in line)
         lines.append(
-            f'<tr style="background: none{weight}"><td style="text-align: left; white-space: nowrap">{html.escape(str(label))}</td>'
-            f"{figures}</tr>"
+            f'<tr style="background: none{weight}"><td style="text-align: left; white-space: nowrap">'
+            f"{html.escape(str(label))}</td>{figures}</tr>"
         )
     style = f"{FONT}; font-size: 12px; line-height: 1.4; border-collapse: collapse; margin: 6px 0"
     named = heading(title or frame.attrs["title"])
