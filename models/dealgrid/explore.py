@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from dealgrid.analysis.compare import CLAUSE, compare_cases
-from dealgrid.analysis.live import ALL, COMPILED, Glimpse, Live, nine_in_ten
+from dealgrid.analysis.live import ALL, COMPILED, Glimpse, Live, how_drawn
 from dealgrid.dates import date_of, serial
 from dealgrid.deal import FIRST_YEAR, STRUCTURAL, VALUATION_DATE, Case, Deal
 from dealgrid.inputs import (
@@ -48,6 +48,12 @@ DIGITS = 10  # of a slider's position: what float arithmetic adds beyond them is
 PERCENT = 100
 TALL, HEAD, LETTERS = 130, 28, 12  # heights of the bars over periods, of the figures above them, of a figure
 REST, AGAIN = 0.15, 1.0  # seconds after which terms rest; between two looks whether a kernel is there
+TERMS, PICTURES = "explorer-terms", "explorer-pictures"
+ROOM = (  # the terms scroll by themselves, so that the pictures stay in view whichever is moved
+    f"<style>.{TERMS} {{max-height: 75vh; overflow-y: auto}}"
+    f".{TERMS} > * {{flex: none}} .{PICTURES} .widget-html-content {{min-width: 0}}"
+    f"@media (max-width: 1000px) {{.{TERMS} {{max-height: 40vh}}}}</style>"
+)
 COUNT = itertools.count(1)
 
 
@@ -431,7 +437,7 @@ class Behind:
             return "Set here, so the same in all futures."
         if name in case.deal.scenario(case.scenario).set:
             return "Set by the scenario, so the same in all futures."
-        return f"Drawn in the futures, {nine_in_ten(self.deal.parameters[name])}; moving it sets it in all of them."
+        return f"Drawn in the futures, {how_drawn(self.deal.parameters[name])}; moving it sets it in all of them."
 
     def _look(self, count: int) -> None:
         """Run the futures and draw them; where a row is no number in one, say so."""
@@ -552,11 +558,16 @@ class Explorer:
             tabs.set_title(place, heading)
         narrow = ipywidgets.Layout(flex="0 1 400px", min_width="300px")
         wide = ipywidgets.Layout(flex="1 1 560px", min_width="0", width="auto")  # below the terms where it is narrow
-        left = ipywidgets.VBox([self.scenario, self.against, self.reset, groups, saving], layout=narrow)
+        scrolled = ipywidgets.VBox([groups])
+        scrolled.add_class(TERMS)
+        left = ipywidgets.VBox(
+            [ipywidgets.HTML(ROOM), self.scenario, self.against, self.reset, scrolled, saving], layout=narrow
+        )
         right = ipywidgets.VBox(
             [self.message, self.behind.widget, self.views[value], tabs, self.command, self.views[HEADINGS[-1]]],
             layout=wide,
         )
+        right.add_class(PICTURES)
         row = ipywidgets.Layout(flex_flow="row wrap", grid_gap="0 16px")
         # Counted, not drawn by chance: the stored notebook is compared with a fresh run.
         return ipywidgets.HBox([left, right], layout=row, model_id=f"explorer-{next(COUNT)}")

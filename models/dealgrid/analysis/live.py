@@ -28,7 +28,15 @@ from dealgrid.problems import InputError, Problem
 
 Floats = NDArray[np.float64]
 
-COUNTS = (2_048, 4_096, 8_192, 16_384, 32_768, 65_536, 100_000)  # futures behind a picture: the first are NumPy's while there is no kernel
+COUNTS = (
+    2_048,
+    4_096,
+    8_192,
+    16_384,
+    32_768,
+    65_536,
+    100_000,
+)  # futures behind a picture: the first are NumPy's while there is no kernel
 ALL = COUNTS[-1]
 BUDGET = 0.025  # seconds a picture may take while a term is being moved
 COMPILED = "compiled"
@@ -217,15 +225,21 @@ class Live:
         return {name: self._values[name][:count] for name in names}
 
 
-def nine_in_ten(parameter: Parameter) -> str:
-    """Between what an uncertain parameter lies in nine futures of ten, or how likely it is to strike, in words."""
+def how_drawn(parameter: Parameter) -> str:
+    """Between what an uncertain parameter lies in nine futures of ten, or how likely each outcome is, in words."""
     assert parameter.uncertain is not None
     if parameter.uncertain.kind == "hazard":
         chance, begin = (parameter.uncertain.arguments[name] for name in ("per_year", "from"))
         return f"with a chance of {display_value(chance, 'fraction')} a year from {date_of(begin).year} on"
+    if parameter.uncertain.kind == "discrete":
+        told = (
+            f"{display_value(value, parameter.unit)} in {display_value(part, 'fraction')}"
+            for value, part in parameter.uncertain.outcomes
+        )
+        return ", ".join(told) + " of them"
     doubt = Doubt(parameter.name, parameter.unit, parameter.uncertain)
     low, high = (display_value(value, parameter.unit) for value in doubt.at(np.array([QUANTILES[0], QUANTILES[-1]])))
-    return f"always {low}" if low == high else f"{low} to {high} in nine of ten"
+    return f"{low} to {high} in nine of ten"
 
 
 def _quantiles(values: Floats) -> Floats:
