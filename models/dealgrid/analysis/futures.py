@@ -158,16 +158,19 @@ class Futures:
         lines, errors = {}, {}
         mean, error, deviation = self.tally.mean, self.tally.error, self.tally.deviation
         for row, place in self._once():
-            found = {percent(part): self.tally.quantile(place, part) for part in QUANTILES}
-            quantiles = {name: value for name, (value, _) in found.items()}
-            errors[row.label] = {name: spread for name, (_, spread) in found.items()}
+            pairs = {percent(part): self.tally.quantile(place, part) for part in QUANTILES}
+            quantiles = {name: value for name, (value, _) in pairs.items()}
+            errors[row.label] = {name: spread for name, (_, spread) in pairs.items()}
             lines[row.label] = {
                 "row": row.name, "unit": row.unit, "base": float(self.case.values[row.name]), "mean": mean[place],
                 "error": error[place], "sd": deviation[place], **quantiles,
                 "without": 1 - self.tally.finite[place] / self.count,
             }  # fmt: skip
-        frame = self._about(pd.DataFrame.from_dict(lines, orient="index"), "How the figures are distributed")
-        frame.attrs["errors"] = pd.DataFrame.from_dict(errors, orient="index")
+        parts = [percent(part) for part in QUANTILES]
+        columns = ["row", "unit", "base", "mean", "error", "sd", *parts, "without"]  # also where no row is `once`
+        found = pd.DataFrame.from_dict(lines, orient="index").reindex(columns=columns)
+        frame = self._about(found, "How the figures are distributed")
+        frame.attrs["errors"] = pd.DataFrame.from_dict(errors, orient="index").reindex(columns=parts)
         return frame
 
     def fan(self, name: str) -> pd.DataFrame:
@@ -264,8 +267,8 @@ def futures(
 ) -> Futures:
     """A scenario in `count` futures, every uncertain parameter drawn that scenario and `set` do not choose.
 
-    `rows` are kept over all periods, or as one number; without it the story's values and returns and the flags
-    of binding clauses, which are always kept. Memory does not grow with `count`: quantiles are exact up to
+    `rows` are kept over all periods, or as one number; without it the story's values, returns and paths. The flags of
+    binding clauses are always kept. Memory does not grow with `count`: quantiles are exact up to
     65,536 futures and right to 1 part in 4,096 of their size beyond. `tell` hears how many are done, of how many.
     Several `workers` are processes of this machine, a `cluster` the address of a Dask scheduler; the numbers are the
     same. InputError with all problems, ModelError if a row is not a number in some future.
@@ -293,9 +296,9 @@ def futures(
 
 
 def kept_rows(deal: Deal, rows: Sequence[str] | None) -> tuple[str, ...]:
-    """The rows kept of futures: those asked for, or the story's values and returns; and which clause binds."""
+    """The rows kept of futures: those asked for, or the story's values, returns and paths; and which clause binds."""
     story = deal.story
-    asked = rows if rows is not None else [story.center, *story.holders, story.total, *story.returns]
+    asked = rows if rows is not None else [story.center, *story.holders, story.total, *story.returns, *story.paths]
     problems = []
     for name in asked:
         try:

@@ -98,7 +98,8 @@ class Live:
         self.deal = deal
         self.seed = seed
         self.rows = deal.story.paths
-        self.holders = {**deal.story.holders, deal.story.total: "Total"}
+        self.holders = (*deal.story.holders, deal.story.total)
+        self.labels = pd.Index([*deal.story.holders.values(), "Total"])
         self._draws = Draws(deal.parameters, seed)
         self._doubts = tuple(self._draws.doubts)
         self._values: dict[str, Floats] = {}
@@ -194,7 +195,7 @@ class Live:
             "error": tally.error,
         }
         parts = dict(zip(map(percent, QUANTILES), np.transpose(quantiles), strict=True))
-        return pd.DataFrame({**columns, **parts}, index=pd.Index(list(self.holders.values())))
+        return pd.DataFrame({**columns, **parts}, index=self.labels)
 
     def _fan(self, case: Case, row: str, places: Sequence[int], quantiles: Sequence[Floats]) -> pd.DataFrame:
         periods = [case.calendar.periods[place] for place in places]
@@ -211,7 +212,7 @@ class Live:
         columns = {}
         for name, mean, error in zip(("mean", "better", "worse"), means, errors, strict=True):
             columns[name], columns["error" if name == "mean" else f"{name}_error"] = mean, error
-        return pd.DataFrame(columns, index=pd.Index(list(self.holders.values())))
+        return pd.DataFrame(columns, index=self.labels)
 
     def _failed(self, found: Mapping[str, Floats], case: Case) -> int:
         tolerance = float(case.given[TOLERANCE])  # type: ignore[arg-type]

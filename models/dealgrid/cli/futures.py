@@ -213,10 +213,8 @@ def _show_futures(found: Futures, format: Format) -> None:
     elif format is Format.csv:
         print(frames["rows"].to_csv(lineterminator="\n"), end="")
     else:
-        show_texts(rounded.summary(found))
-        for frame in (rounded.losses(found), rounded.binding(found), *(rounded.fan(found, name) for name in fans)):
-            if len(frame):
-                show_texts(frame)
+        texts = (rounded.summary(found), rounded.losses(found), rounded.binding(found))
+        show_texts(*(frame for frame in (*texts, *(rounded.fan(found, name) for name in fans)) if len(frame)))
 
 
 def _show_solutions(found: Solved, format: Format) -> None:

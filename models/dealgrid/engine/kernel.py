@@ -320,9 +320,9 @@ class _Compiler:
                 return self.known[text], "compiled"
             if self.refusal:
                 return None, self.refusal
-            if not wait and not self._is_kept(text) and not self._is_done_elsewhere(text, say):
-                return None, "NumPy: the kernel is being compiled"
             try:
+                if not wait and not self._is_kept(text) and not self._is_done_elsewhere(text, say):
+                    return None, "NumPy: the kernel is being compiled"
                 self.known[text] = _compiled(text, say)
             except ImportError as error:
                 self.refusal = f"NumPy: there is no compiler ({error})"

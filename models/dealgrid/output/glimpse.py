@@ -126,7 +126,10 @@ def _drawn(shown: Glimpse) -> list[str]:
 
 def _command(shown: Glimpse, scenario: str, settings: Sequence[str]) -> str:
     sets = "".join(f" --set {each}" for each in settings)
-    return f"dealgrid futures {scenario}{sets} --count {shown.count} --seed {shown.seed} --rows {shown.row}"
+    story = shown.cases[1].deal.story
+    is_usual = shown.row in story.paths
+    rows = "" if is_usual else f" --rows {','.join(dict.fromkeys([*story.holders, story.total, shown.row]))}"
+    return f"dealgrid futures {scenario}{sets} --count {shown.count} --seed {shown.seed}{rows}"
 
 
 def _gains(shown: Glimpse, names: Sequence[str]) -> str:
