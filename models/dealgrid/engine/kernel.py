@@ -413,6 +413,9 @@ def _compiled(text: str, say: Say) -> Callable[..., None]:
     except OSError:  # the disk is full
         shutil.rmtree(own, ignore_errors=True)
         return _compile(text, None)
+    except BaseException:  # Ctrl-C among them: nothing half-written stays
+        shutil.rmtree(own, ignore_errors=True)
+        raise
     if not _is_whole(kept):
         shutil.rmtree(kept, ignore_errors=True)
     with contextlib.suppress(OSError):  # another process was quicker
