@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dealgrid import deal as _deal
-from dealgrid.deal import Case, Explanation
+from dealgrid.deal import Case
+from dealgrid.explain import Explanation
 from dealgrid.problems import DealgridError, InputError, ModelError, Problem, RunError
 
 if TYPE_CHECKING:

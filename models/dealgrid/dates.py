@@ -14,6 +14,14 @@ EPOCH = dt.date(1899, 12, 30)  # day 0 of the Excel calendar as every spreadshee
 NEVER = math.inf  # the serial day of a date that never comes
 QUARTER = re.compile(r"(\d{4})-?Q([1-4])", re.IGNORECASE)
 MONTHS = {1: 12, 4: 3}  # in a period, by periods per year
+# what a calendar supplies to rows, and the unit of each
+CALENDAR_UNITS = {
+    "period_start": "date",
+    "period_end": "date",
+    "calendar_year": "year",
+    "days_in_year": "number",
+    "is_year_start": "flag",
+}
 
 
 def serial(date: dt.date) -> int:

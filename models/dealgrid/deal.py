@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from dealgrid.dates import Calendar, serial
+from dealgrid.dates import CALENDAR_UNITS, Calendar, serial
 from dealgrid.engine.book import Book, collect, read_sheets
 from dealgrid.engine.irr import Certificate, certificate
 from dealgrid.engine.kernel import Totals, prepare
 from dealgrid.engine.row import OPENING, PRIOR, Row
 from dealgrid.engine.run import Fixed, run
 from dealgrid.engine.trace import Name, calls_in
+from dealgrid.explain import HIDDEN, Explanation, Origins
 from dealgrid.inputs import (
     Dated,
     Parameter,
@@ -36,7 +37,7 @@ from dealgrid.inputs import (
     check_settings,
     read_inputs,
 )
-from dealgrid.inputs.dated import NOTHING
+from dealgrid.inputs.dated import COMING, NOTHING
 from dealgrid.inputs.scenarios import LAYERS as LAYERS
 from dealgrid.inputs.study import Study
 from dealgrid.pins import fix, place_of, refuse_places
@@ -47,22 +48,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REDACT = "DEALGRID_REDACT"  # set in the environment: hide confidential parameters, in a notebook's kernel too
-HIDDEN = "confidential"
 DIGITS = 5  # significant digits from which a figure is not met by chance
 MONEY = "US$"
 GROUP = "dealgrid.deals"  # the entry-point group in which a package offers its deal
-COMING = "coming_"  # coming_x: the dated amounts of parameter x that fall after the valuation date
 CHECK = "check_"  # a row whose name begins so must be zero
 # The parameters the machine itself asks for: every deal has them.
 FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR = "first_year", "last_year", "periods_per_year"
 VALUATION_DATE, TOLERANCE = "valuation_date", "check_tolerance"
-CALENDAR_UNITS = {
-    "period_start": "date",
-    "period_end": "date",
-    "calendar_year": "year",
-    "days_in_year": "number",
-    "is_year_start": "flag",
-}
 STRUCTURAL = (FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR, VALUATION_DATE, TOLERANCE)
 FREQUENCIES = (1, 4)
 
@@ -77,30 +69,6 @@ class Checks:
     def passed(self) -> bool:
         """Whether all are zero."""
         return not self.failed
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """A figure, the formula it comes from, and the figures that formula is made of.
-
-    `parts` is empty for a parameter, a calendar column, a pinned figure, and where the tree is cut, which
-    `cut` then says: "above" for a figure unfolded already, "deeper" at the depth asked for. Inside a word
-    over whole rows a row stands with its whole `series`, and with the period in which it is largest.
-    """
-
-    name: str
-    label: str
-    unit: str
-    period: str  # "" for one number per case
-    value: float
-    formula: str  # "" for what is given
-    source: str
-    grade: str
-    parts: tuple[Explanation, ...] = ()
-    cut: str = ""
-    series: tuple[float, ...] = ()
-    is_pinned: bool = False
-    is_hidden: bool = False  # confidential, in a redacted copy
 
 
 class Deal:
@@ -507,11 +475,26 @@ class Case:
         `period` is needed for a row over periods (the last one if left out); `depth` is how many formulas
         deep the tree goes. A figure that stands in the tree already is not unfolded again.
         """
-        is_column = self._is_column(name) or self.deal.is_earlier(name)
+        is_column = name in CALENDAR_UNITS or self.deal.is_earlier(name)
         if name not in self.deal.parameters and not is_column:
             self.deal.row(name)  # or says that there is none, and the nearest
         place = len(self.calendar) - 1 if period is None else place_of(period, self.calendar)
-        return self._explain(name, place if is_column else None, depth, set())
+        return self._origins.explain(name, place, depth)
+
+    @functools.cached_property
+    def _origins(self) -> Origins:
+        return Origins(
+            book=self.deal.book,
+            calendar=self.calendar,
+            values=self.values,
+            columns=self._columns,
+            parameters=self.deal.parameters,
+            hidden=self.deal.hidden,
+            scenario=self.deal.scenario(self.scenario),
+            settings=self.settings,
+            pins=self.pins,
+            root=self.deal.root,
+        )
 
     def certificate(self, name: str) -> Certificate | None:
         """What is behind a rate of return per period: how many there are, which one and why; None for other rows."""
@@ -537,55 +520,6 @@ class Case:
         names = {each.removeprefix(COMING) for each in seen}
         return [parameter for parameter in self.deal.parameters.values() if parameter.name in names]
 
-    def _explain(self, name: str, place: int | None, depth: int, seen: set[tuple[str, int | None]]) -> Explanation:
-        if name.startswith(PRIOR):
-            name = name.removeprefix(PRIOR)
-            if not place:
-                return (
-                    self._given(OPENING + name, None) if OPENING + name in self.deal.parameters else self._nothing(name)
-                )
-            place -= 1
-        if name not in self.deal.book.rows:
-            return self._given(name, place)
-        row = self.deal.book.rows[name]
-        at = None if row.is_once else place
-        period = "" if at is None else self.calendar.periods[at]
-        value = float(self.values[name] if at is None else self.values[name][at])
-        pin = self._pin_of(row, at)
-        if pin is not None:
-            return Explanation(
-                name,
-                row.label,
-                row.unit,
-                period,
-                value,
-                f"pinned ({self._place(pin.where)})",
-                pin.source,
-                pin.grade,
-                is_pinned=True,
-            )
-        formula = self.deal.book.formula(name)
-        cut = "above" if (name, at) in seen else "deeper" if depth == 0 else ""
-        if cut:
-            return Explanation(name, row.label, row.unit, period, value, formula, row.source, "", cut=cut)
-        seen.add((name, at))
-        parts = tuple(self._part(row, each, at, depth - 1, seen) for each in row.ingredients)
-        return Explanation(name, row.label, row.unit, period, value, formula, row.source, "", parts)
-
-    def _part(
-        self, row: Row, name: str, place: int | None, depth: int, seen: set[tuple[str, int | None]]
-    ) -> Explanation:
-        """An ingredient at its row's period, or, for a whole row inside a word, with its series."""
-        if not row.is_once or not self._is_column(name):
-            return self._explain(name, place, depth, seen)
-        series = self.values[name] if name in self.values else self._columns[name]
-        largest = int(np.argmax(np.abs(np.where(np.isfinite(series), series, 0.0))))
-        return dataclasses.replace(self._explain(name, largest, depth, seen), series=tuple(series.tolist()))
-
-    def _is_column(self, name: str) -> bool:
-        book = self.deal.book
-        return name in book.columns or name in CALENDAR_UNITS or (name in book.rows and not book.rows[name].is_once)
-
     @functools.cached_property
     def _columns(self) -> dict[str, np.ndarray]:
         """What the engine was given, calendar included."""
@@ -594,54 +528,6 @@ class Case:
         for name in {*self.deal.hidden, *map(COMING.__add__, self.deal.hidden)} & columns.keys():
             columns[name] = np.full(columns[name].shape, np.nan)
         return columns
-
-    def _given(self, name: str, place: int | None) -> Explanation:
-        value = self._columns[name]
-        period = self.calendar.periods[place] if value.ndim and place is not None else ""
-        figure = float(value[place or 0] if value.ndim else value)
-        parameter = self.deal.parameters.get(name.removeprefix(COMING))
-        if parameter is None:
-            return Explanation(
-                name, name.replace("_", " "), CALENDAR_UNITS[name], period, figure, "", "the calendar", ""
-            )
-        if parameter.name in self.deal.hidden:
-            return Explanation(
-                name, parameter.label, parameter.unit, period, math.nan, "", HIDDEN, parameter.grade, is_hidden=True
-            )
-        scenario = self.deal.scenario(self.scenario)
-        if parameter.name in self.settings:
-            return Explanation(name, parameter.label, parameter.unit, period, figure, "", "set for this case", "")
-        if parameter.name in scenario.set:
-            return Explanation(
-                name,
-                parameter.label,
-                parameter.unit,
-                period,
-                figure,
-                "",
-                f"scenario {scenario.name}: {scenario.why}",
-                "",
-            )
-        return Explanation(name, parameter.label, parameter.unit, period, figure, "", parameter.source, parameter.grade)
-
-    @staticmethod
-    def _nothing(name: str) -> Explanation:
-        return Explanation(
-            PRIOR + name, "before the first period", "number", "", 0.0, "", "nothing before the first period", ""
-        )
-
-    def _place(self, where: str) -> str:
-        """A file as it is published: from the deal's folder, which is nobody's business outside."""
-        folder = self.deal.root.absolute()
-        path = Path(where)
-        return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else where
-
-    def _pin_of(self, row: Row, place: int | None) -> Pin | None:
-        found = None
-        for pin in self.pins:
-            if pin.row == row.name and any(fixed.period == place for fixed in fix(pin, row, self.calendar)):
-                found = pin
-        return found
 
 
 def _calendar(given: Mapping[str, Setting]) -> Calendar:

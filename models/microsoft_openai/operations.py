@@ -61,15 +61,23 @@ def partner_factor(partner_uplift, models_open_ramp):
     return 1 + partner_uplift * models_open_ramp
 
 
+def revenue_shape(year_begun, year_elapsed, whole_year, revenue_rise):
+    """Revenue of the period relative to an even spread over its year. [multiple, rate]
+
+    The yearly rate of revenue rises evenly through the year, and the year keeps its total.
+    """
+    return 1 + revenue_rise * ((year_begun + year_elapsed) / whole_year - 1)
+
+
 @each(product={"chatgpt": "ChatGPT", "agents": "agents and other products"})
-def product_revenue(product_plan, scale_in_force, market_index, period_years):
+def product_revenue(product_plan, scale_in_force, market_index, revenue_shape, period_years):
     """Revenue from {product}. [US$ bn, flow]"""
-    return product_plan * scale_in_force * market_index * period_years
+    return product_plan * scale_in_force * market_index * revenue_shape * period_years
 
 
-def api_revenue(api_plan, scale_in_force, market_index, partner_factor, period_years):
+def api_revenue(api_plan, scale_in_force, market_index, partner_factor, revenue_shape, period_years):
     """Revenue from the API. [US$ bn, flow]"""
-    return api_plan * scale_in_force * market_index * partner_factor * period_years
+    return api_plan * scale_in_force * market_index * partner_factor * revenue_shape * period_years
 
 
 def revenue(chatgpt_revenue, api_revenue, agents_revenue):
@@ -77,9 +85,12 @@ def revenue(chatgpt_revenue, api_revenue, agents_revenue):
     return chatgpt_revenue + api_revenue + agents_revenue
 
 
-def yearly_revenue(revenue, periods_per_year):
-    """Revenue at a yearly rate. [US$ bn, rate]"""
-    return revenue * periods_per_year
+def yearly_revenue(revenue, periods_per_year, revenue_shape):
+    """Revenue of the whole year, judged by the period. [US$ bn, rate]
+
+    So that what a year's revenue is worth does not rise through the year and fall at its end.
+    """
+    return revenue * periods_per_year / revenue_shape
 
 
 @each(

@@ -16,6 +16,16 @@ def period_years(days_in_period, days_in_year):
     return days_in_period / days_in_year
 
 
+def year_begun(prior_year_elapsed, is_year_start):
+    """What has passed of the year when the period begins. [years, rate]"""
+    return prior_year_elapsed * (1 - is_year_start)
+
+
+def year_elapsed(year_begun, period_years):
+    """What has passed of the year when the period ends. [years, balance]"""
+    return year_begun + period_years
+
+
 def is_forecast(period_end, valuation_date):
     """The period ends after the valuation date. [flag, flag]"""
     return period_end > valuation_date

@@ -167,6 +167,14 @@ def test_yearly_amounts_given_come_to_the_same_in_quarters_and_years(deal: Deal,
     np.testing.assert_allclose(yearly(deal, row, 4, **free), yearly(deal, row, 1, **free), rtol=EXCEL, atol=1e-12)
 
 
+def test_revenue_rises_through_a_year_as_it_was_reported(deal: Deal) -> None:
+    revenue = deal.case("closed_oct_2025", set={"periods_per_year": 4})["revenue"]
+    first = (2025 - 2019) * 4
+    assert revenue[first : first + 2].sum() == pytest.approx(4.3, abs=0.1)
+    assert revenue[first + 4] == pytest.approx(5.7, abs=0.2)
+    assert (np.diff(revenue[first : first + 24]) > 0).all()  # to the end of the plans, over each New Year too
+
+
 def test_every_plan_by_date_comes_to_the_same_in_quarters_and_years(deal: Deal) -> None:
     from dealgrid.dates import Calendar
     from dealgrid.inputs import Dated

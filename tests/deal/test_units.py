@@ -3,7 +3,8 @@
 import pytest
 
 from dealgrid import Deal
-from dealgrid.deal import CALENDAR_UNITS, COMING
+from dealgrid.dates import CALENDAR_UNITS
+from dealgrid.inputs.dated import COMING
 from tests.units import CALENDAR, derive_units
 
 

@@ -176,7 +176,8 @@ def test_no_sentence_or_title_can_be_read_as_a_formula(deal: Deal, pair: list[Ca
 
 
 def test_markdown_takes_no_dollar_sign_or_underscore_for_its_own() -> None:
-    assert answer.as_markdown(["US$ 1 and US$ 2", "microsoft_stake"]) == "- US\\$ 1 and US\\$ 2\n- microsoft\\_stake"
+    found = answer.as_markdown(["US$ 1 and US$ 2", "microsoft_stake"])
+    assert found == "- US<span>\\$</span> 1 and US<span>\\$</span> 2\n- microsoft\\_stake"
 
 
 def test_periods_are_told_as_runs(pair: list[Case]) -> None:

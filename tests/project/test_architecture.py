@@ -23,6 +23,7 @@ FLOORS = [
     ["output"],
     ["analysis"],
     ["deal"],
+    ["explain"],
     ["pins"],
     ["inputs", "engine"],
     ["workers"],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +19,7 @@ import pandas as pd
 import pytest
 
 from dealgrid import Deal
+from dealgrid.output import sweep_page
 from dealgrid.problems import InputError, RunError
 from dealgrid.runs import handed, store, sweep, warm
 from tests.runs.conftest import ROOT, write_notebook
@@ -72,13 +75,31 @@ def test_a_sweep_leaves_a_notebook_for_each_point_one_table_and_a_page(swept: tu
     assert not (made.folder / "handed").exists()
 
 
-def test_each_point_of_the_page_leads_to_its_notebook(swept: tuple[Deal, sweep.Swept]) -> None:
+def test_each_point_of_the_page_leads_to_its_notebook_and_to_a_page_of_it(swept: tuple[Deal, sweep.Swept]) -> None:
     _, made = swept
     page = (made.folder / "index.html").read_text()
-    for path in (made.folder / "notebooks").glob("*.ipynb"):
-        assert f'href="notebooks/{path.name}"' in page
-    assert "//" not in page.replace("<!DOCTYPE", "")  # nothing from elsewhere
+    files = [path.relative_to(made.folder).as_posix() for path in (made.folder / "notebooks").iterdir()]
+    assert len(files) == 12
+    assert set(re.findall(r'(?:href|src)="([^"]+)"', page)) == set(files)  # all of them, nothing from elsewhere
     assert "All checks are zero at every point." in page
+
+
+def test_the_page_of_a_point_shows_what_its_notebook_shows(swept: tuple[Deal, sweep.Swept]) -> None:
+    deal, made = swept
+    shown = made.folder / "notebooks" / "004-new-deal-microsoft-stake-32.5-exit-multiple-6x.html"
+    alone = deal.case("new_deal", set={"microsoft_stake": "32.5%", "exit_multiple": "6x"})
+    assert str(alone["microsoft_value"]) in shown.read_text()
+    assert "004 new_deal, microsoft_stake 32.5%, exit_multiple 6x" in shown.read_text()
+
+
+def test_a_picture_is_drawn_along_an_axis_that_has_an_order(swept: tuple[Deal, sweep.Swept]) -> None:
+    deal, made = swept
+    page = (made.folder / "index.html").read_text()
+    assert page.count("<figure") == 2  # one for each row, over the three stakes
+    assert all(label in page for label in (">30%</text>", ">32.5%</text>", ">35%</text>"))
+    study = dataclasses.replace(sweep.find(deal, "stakes"), is_grid=False)  # then no axis stands still beside another
+    base, *cases = sweep.cases_of(deal, "stakes").values()
+    assert "<figure" not in sweep_page.page(study, deal, base, cases, study.rows, [None] * 6, {}, "run")
 
 
 def test_the_notebooks_are_those_the_author_wrote(swept: tuple[Deal, sweep.Swept]) -> None:

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from dealgrid.analysis import again, arrays
 from dealgrid.dates import date_text
-from dealgrid.deal import COMING, HIDDEN, LAYERS, STRUCTURAL, Case, Deal
+from dealgrid.deal import LAYERS, STRUCTURAL, Case, Deal
 from dealgrid.engine.row import Row
+from dealgrid.explain import HIDDEN
 from dealgrid.inputs import Dated, Parameter, Pin, Setting, format_value
-from dealgrid.inputs.dated import LINEAR, NOTHING, STEP
+from dealgrid.inputs.dated import COMING, LINEAR, NOTHING, STEP
 from dealgrid.problems import InputError, Problem
 
 if TYPE_CHECKING:

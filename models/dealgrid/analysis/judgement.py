@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from dealgrid.analysis import again, arrays
 from dealgrid.dates import date_of, serial
-from dealgrid.deal import COMING, STRUCTURAL, VALUATION_DATE, Case, Deal
+from dealgrid.deal import STRUCTURAL, VALUATION_DATE, Case, Deal
 from dealgrid.inputs import UNITS, Dated, Parameter, Pin, Setting, Uncertain, format_value
-from dealgrid.inputs.dated import NOTHING
+from dealgrid.inputs.dated import COMING, NOTHING
 from dealgrid.problems import InputError, Problem
 
 if TYPE_CHECKING:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +10,7 @@ import typer
 
 from dealgrid import Case, Deal
 from dealgrid.cli.options import Pins, Sets, case_of, exit_on
+from dealgrid.inputs.files import write_bytes
 from dealgrid.problems import InputError, Problem, RunError, gathered
 
 SUFFIX = ".xlsx"
@@ -36,7 +35,7 @@ def excel(
     made = workbook.write(cases, "", dt.datetime.now(dt.UTC), names)
     if check:
         _refuse_faults(made)
-    _put(output, made)
+    write_bytes(output, made)
     tell(f"Written: {output}")
     for case in cases:
         exit_on(case)
@@ -67,18 +66,3 @@ def _refuse_faults(made: bytes) -> None:
     faults = lint(made)
     if faults:
         raise RunError(faults)
-
-
-def _put(output: Path, made: bytes) -> None:
-    """Write beside the place and move in, so that no half of a file is ever there."""
-    handle, beside = tempfile.mkstemp(dir=output.parent, suffix=SUFFIX)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(made)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(beside).chmod(0o666 & ~mask)
-        Path(beside).replace(output)
-    except OSError:
-        Path(beside).unlink(missing_ok=True)
-        raise

@@ -12,7 +12,7 @@ import typer
 
 from dealgrid import Case, Deal
 from dealgrid.cli.options import CHECK_FAILED, Format, Pins, Sets, case_of, exit_on, names_of
-from dealgrid.deal import CALENDAR_UNITS
+from dealgrid.dates import CALENDAR_UNITS
 from dealgrid.engine.row import Row
 from dealgrid.problems import InputError, Problem, gathered
 

@@ -14,6 +14,7 @@ from dealgrid.inputs.values import UNITS, read_moment
 
 STEP, LINEAR, NOTHING = "step", "linear", "nothing"
 BETWEEN = (STEP, LINEAR, NOTHING)
+COMING = "coming_"  # coming_x: the dated amounts of parameter x that fall after the valuation date
 UNITS_OF_PAYMENTS = ("US$ bn", "number", "count", "days")  # what can add up over dates
 
 Floats = NDArray[np.float64]

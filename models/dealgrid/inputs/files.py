@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from dealgrid.inputs.complaints import Complaints, quoted
 from dealgrid.inputs.yaml_text import Mapped, read_yaml, what_it_is
 
 LARGEST = 1_000_000  # bytes; a parameter file has some ten thousand
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 STEM = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -115,14 +116,14 @@ def write_together(texts: Mapping[Path, str]) -> None:
 
 
 def _beside(path: Path, content: bytes) -> Path:
-    """The content in a file of its own next to the one it is for, with that one's permissions."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    beside = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
+    """The content in a file next to the one it is for, with that one's permissions, else with those usual here."""
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    with os.fdopen(os.open(beside, NEW, 0o666), "wb") as file:
+        try:
             file.write(content)
-        beside.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+            if path.exists():
+                beside.chmod(path.stat().st_mode & 0o777)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
     return beside

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dealgrid.deal import HIDDEN, VALUATION_DATE, Case, Deal
+from dealgrid.deal import VALUATION_DATE, Case, Deal
 from dealgrid.engine.irr import ONE_RATE, STATES
 from dealgrid.engine.row import Row
+from dealgrid.explain import HIDDEN
 from dealgrid.inputs import display_value, format_value
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ BINDS = "binds_"  # a flag row whose name begins so says that a clause binds
 STATE = "_state"  # x_state is the kind of answer the rate of return x has
 OURS = "J"  # the grade of a figure that is our own judgement
 AMOUNT = "US$ bn"
-MARKS = re.compile(r"[$_*`]")  # what Markdown would take for its own
+MARKS = re.compile(r"[_*`]")  # what Markdown would take for its own
+DOLLAR = r"<span>\$</span>"  # JupyterLab looks for formulas twice: in the text, and in what has become of it
 STILL = "no change"
 LARGE = 1 / 4  # a part of the whole worth pointing out
 
@@ -40,7 +42,7 @@ def answer(present: Case, proposal: Case) -> list[str]:
 
 def as_markdown(sentences: Iterable[str]) -> str:
     """Sentences as a list for a page, dollar signs and underscores kept from being read as marks."""
-    return "\n".join("- " + MARKS.sub(r"\\\g<0>", sentence) for sentence in sentences)
+    return "\n".join("- " + MARKS.sub(r"\\\g<0>", sentence).replace("$", DOLLAR) for sentence in sentences)
 
 
 def checked(cases: Sequence[Case]) -> str:

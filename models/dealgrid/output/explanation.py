@@ -7,7 +7,8 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dealgrid.deal import HIDDEN, Case, Explanation
+from dealgrid.deal import Case
+from dealgrid.explain import HIDDEN, Explanation
 from dealgrid.inputs import display_value
 from dealgrid.output import answer
 

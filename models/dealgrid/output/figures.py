@@ -5,6 +5,7 @@ Cases come under names of the reader's choosing, which tell them apart in a tabl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -103,7 +104,7 @@ def lines(frame: pd.DataFrame, title: str, axis: str) -> charts.Chart:
     x: dict[str, Any] = {"field": "column", "title": axis, "type": "quantitative" if is_scale else "ordinal"}
     ends = [float(data["column"].min()), float(data["column"].max())] if is_scale else list(frame.columns)
     x |= {"scale": {"domain": ends, "nice": False}, "axis": {"grid": False, "labelAngle": 0, "tickCount": 8}}
-    x["axis"] |= {"format": "d"} if is_scale else {"values": ends[:: -(-len(ends) // 8)]}
+    x["axis"] |= {"format": "d"} if is_scale else {"values": ends[:: _apart(ends)]}
     low, high = min(0.0, float(data["value"].min())), max(0.0, float(data["value"].max()))
     domain = [low, high + (high - low or 1.0) * 0.05]
     scale = {"domain": domain, "nice": False}
@@ -154,6 +155,12 @@ def lines(frame: pd.DataFrame, title: str, axis: str) -> charts.Chart:
             ],
         }
     )
+
+
+def _apart(names: Sequence[Any]) -> int:
+    """Every how many names stand under an axis, so that they do not run into each other."""
+    room = charts.LETTER * max(len(str(name)) for name in names)
+    return max(1, math.ceil(len(names) * room / charts.WIDTH))
 
 
 def _ends(frame: pd.DataFrame, domain: Sequence[float]) -> list[dict[str, Any]]:

@@ -5,13 +5,24 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 from urllib.parse import quote
 
 from dealgrid.deal import Case, Deal
-from dealgrid.inputs import display_value
-from dealgrid.inputs.sweeps import Sweep
+from dealgrid.inputs import UNITS, Dated, display_value
+from dealgrid.inputs.sweeps import SCENARIO, Sweep
+from dealgrid.output import answer, charts, figures
+from dealgrid.output.page import whole
 
+FEWEST = 3  # values of an axis from which a line says more than a table
 LIGHTEST, DARKEST = (247, 251, 255), (107, 174, 214)  # one blue, readable in grey and under black letters
+
+
+class Links(NamedTuple):
+    """Where the notebook of a point is: as a page to read, and as the notebook itself."""
+
+    page: str
+    notebook: str
 
 
 def page(
@@ -20,7 +31,7 @@ def page(
     base: Case,
     cases: Sequence[Case],
     rows: Sequence[str],
-    links: Sequence[str | None],
+    links: Sequence[Links | None],
     wrong: Mapping[int, str],
     run: str,
 ) -> str:
@@ -32,10 +43,10 @@ def page(
         )
         parts.append(f"<h2>Points that failed</h2><ul>{told}</ul>")
     if study.is_grid:
-        parts += [_heat(study, deal, base, cases, row, links) for row in rows]
+        parts += [_over(study, deal, base, cases, row, links) for row in rows]
     parts.append(_all_points(study, deal, base, cases, rows, links))
-    foot = f"Run {_text(run)}. {_text(deal.story.title)}. Differences are from {_text(base.title)} without the axes."
-    return PAGE.format(title=_text(study.title), body="\n".join(parts), foot=foot)
+    foot = f"Run {run}. {deal.story.title}. Differences are from {base.title} without the axes."
+    return whole(study.title, "\n".join(parts), foot, STYLE)
 
 
 def _about(study: Sweep, deal: Deal, base: Case, cases: Sequence[Case], wrong: Mapping[int, str]) -> str:
@@ -49,12 +60,58 @@ def _about(study: Sweep, deal: Deal, base: Case, cases: Sequence[Case], wrong: M
     return f"<p>{_text(axes)}.</p><p>From {_text(base.title)}. {_text(compared)} {_text(checks)}</p>"
 
 
-def _heat(study: Sweep, deal: Deal, base: Case, cases: Sequence[Case], row: str, links: Sequence[str | None]) -> str:
-    """One row over the axes of a grid, the longer one downwards, shaded from its least to its most."""
-    names = sorted(study.axes, key=lambda name: -len(study.axes[name]))
-    down, across = names[0], names[1] if len(names) > 1 else None
+def _over(study: Sweep, deal: Deal, base: Case, cases: Sequence[Case], row: str, links: Sequence[Links | None]) -> str:
+    """One row over the axes of a grid: a picture where an axis has an order, and the table it is drawn from."""
+    names = sorted(study.axes, key=lambda name: -len(study.axes[name]))  # the longer one downwards
     at = {tuple(point.labels[name] for name in names): place for place, point in enumerate(study.points)}
     values = [float(case.values[row]) for case in cases]
+    finding = _finding(study, deal, values, row)
+    along = next((name for name in names if _has_order(study, deal, name)), "")
+    if not along or not all(map(math.isfinite, values)):
+        return f"<h2>{_text(finding)}</h2>{_heat(study, deal, base, row, names, at, values, links)}"
+    drawn = charts.svg(_lines(study, deal, base, cases, row, along, finding))
+    picture = f'<figure role="img" aria-label="{_text(finding)}">{drawn}</figure>'
+    table = f"<div>{_heat(study, deal, base, row, names, at, values, links)}</div>"
+    return f"<h2>{_text(deal.row(row).label)}</h2><div class=pair>{picture}{table}</div>"
+
+
+def _has_order(study: Sweep, deal: Deal, name: str) -> bool:
+    """Whether an axis goes through enough single values of a parameter that can be more or less."""
+    if name not in deal.parameters or len(study.axes[name]) < FEWEST:
+        return False
+    return UNITS[deal.parameters[name].unit].kind != "flag" and not any(
+        isinstance(point.set[name], Dated) for point in study.points
+    )
+
+
+def _lines(
+    study: Sweep, deal: Deal, base: Case, cases: Sequence[Case], row: str, along: str, finding: str
+) -> charts.Chart:
+    """A row along one axis, a line for each value of the other."""
+    import pandas as pd
+
+    other = next((name for name in study.axes if name != along), "")
+    lines: dict[str, dict[str, float]] = {}
+    first: dict[str, Case] = {}
+    for point, case in zip(study.points, cases, strict=True):
+        name = case.title if other == SCENARIO else point.labels.get(other, base.title)
+        lines.setdefault(name, {})[point.labels[along]] = float(case.values[row])
+        first.setdefault(name, case)
+    frame = pd.DataFrame.from_dict(lines, orient="index", columns=list(study.axes[along]))
+    caption = answer.caption([base]).replace(base.title, f"{base.title}, with the axes set")
+    frame.attrs = {"unit": deal.row(row).unit, "caption": caption}
+    if other == SCENARIO:
+        frame.attrs[figures.COLOURS] = charts.distinct_colours(list(first.values()))
+    named = f"; lines: {_label(deal, other)}" if other and other != SCENARIO else ""
+    return figures.lines(frame, finding, f"{_label(deal, along)}{named}")
+
+
+def _heat(
+    study: Sweep, deal: Deal, base: Case, row: str, names: Sequence[str], at: Mapping[tuple[str, ...], int],
+    values: Sequence[float], links: Sequence[Links | None],
+) -> str:  # fmt: skip
+    """The row's figures over one axis or two, shaded from least to most."""
+    down, across = names[0], names[1] if len(names) > 1 else None
     finite = [value for value in values if math.isfinite(value)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
     columns = study.axes[across] if across else ("",)
@@ -72,8 +129,8 @@ def _heat(study: Sweep, deal: Deal, base: Case, cases: Sequence[Case], row: str,
     told = display_value(float(base.values[row]), deal.row(row).unit)
     caption = f"{deal.row(row).label}, {deal.row(row).unit}. {over}. Without the axes: {told}."
     return (
-        f"<h2>{_text(_finding(study, deal, values, row))}</h2><table class=heat>"
-        f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+        "<div class=wide><table class=heat>"
+        f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
         f"<p class=note>{_text(caption)}</p>"
     )
 
@@ -92,7 +149,7 @@ def _finding(study: Sweep, deal: Deal, values: Sequence[float], row: str) -> str
 
 
 def _all_points(
-    study: Sweep, deal: Deal, base: Case, cases: Sequence[Case], rows: Sequence[str], links: Sequence[str | None]
+    study: Sweep, deal: Deal, base: Case, cases: Sequence[Case], rows: Sequence[str], links: Sequence[Links | None]
 ) -> str:
     """Every point in a line: its axes, its figures, their differences from the base, its checks."""
     heads = [*(_label(deal, name) for name in study.axes)]
@@ -106,9 +163,12 @@ def _all_points(
             cells += [display_value(value, unit), _signed(value - float(base.values[row]), unit)]
         checks = "zero" if case.checks.passed else ", ".join(case.checks.failed)
         told = "".join(f"<td>{_text(cell)}</td>" for cell in [*cells, checks])
-        lines.append(f"<tr><th>{_linked(f'{place + 1:03}', links[place])}</th>{told}</tr>")
-    head = "".join(f"<th>{_text(each)}</th>" for each in ["", *heads, "checks"])
-    return f"<h2>Every point</h2><table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+        found = links[place]
+        notebook = f'<a href="{quote(found.notebook)}">.ipynb</a>' if found else ""
+        lines.append(f"<tr><th>{_linked(f'{place + 1:03}', found)}</th>{told}<td>{notebook}</td></tr>")
+    head = "".join(f"<th>{_text(each)}</th>" for each in ["", *heads, "checks", "notebook"])
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    return f"<h2>Every point</h2><div class=wide>{table}</div>"
 
 
 def _signed(value: float, unit: str) -> str:
@@ -123,8 +183,8 @@ def _label(deal: Deal, name: str) -> str:
     return deal.parameters[name].label if name in deal.parameters else name.capitalize()
 
 
-def _linked(text: str, link: str | None) -> str:
-    return f"{_text(text)} <b>failed</b>" if link is None else f'<a href="{quote(link)}">{_text(text)}</a>'
+def _linked(text: str, links: Links | None) -> str:
+    return f"{_text(text)} <b>failed</b>" if links is None else f'<a href="{quote(links.page)}">{_text(text)}</a>'
 
 
 def _shade(share: float) -> str:
@@ -136,33 +196,14 @@ def _text(text: str) -> str:
     return html.escape(text)
 
 
-PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ margin: 2rem auto; max-width: 72rem; padding: 0 1.25rem; color: #1a1a1a; background: #fff;
-  font: 16px/1.5 Georgia, "Liberation Serif", "Times New Roman", serif; }}
-h1, h2 {{ line-height: 1.25; font-weight: 600; }}
-h2 {{ font-size: 1.15rem; margin-top: 2.2rem; }}
-table {{ border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; margin: 0.5rem 0; }}
-.note {{ color: #555; font-size: 0.85rem; margin-top: 0.4rem; }}
-td, th {{ padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #e3e3e3; vertical-align: bottom; }}
-th:first-child {{ text-align: left; white-space: nowrap; }}
-thead th {{ border-bottom: 1px solid #555; font-weight: 600; }}
-.heat td {{ border: 1px solid #fff; }}
-a {{ color: inherit; text-decoration-color: #999; }}
-pre {{ white-space: pre-wrap; font-size: 0.8rem; }}
-footer {{ margin-top: 3rem; border-top: 1px solid #ccc; padding-top: 0.7rem; font-size: 0.8rem; color: #666; }}
-@media print {{ body {{ margin: 0; max-width: none; }} }}
-</style>
-</head>
-<body>
-{body}
-<footer>{foot}</footer>
-</body>
-</html>
+STYLE = """\
+h2 { font-size: 1.15rem; }
+.note { color: #555; font-size: 0.85rem; }
+td, th { vertical-align: bottom; }
+th:first-child { white-space: nowrap; }
+.wide { overflow-x: auto; }
+.pair { display: flex; flex-wrap: wrap; gap: 0 2.5rem; }
+.pair > div { flex: 1 1 20rem; min-width: 0; }
+.heat td { border: 1px solid #fff; text-align: right; }
+a { text-decoration-color: #999; }
 """

@@ -12,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from dealgrid.deal import Case, Explanation
+from dealgrid.deal import Case
 from dealgrid.engine.irr import Certificate
 from dealgrid.engine.row import Row
+from dealgrid.explain import Explanation
 from dealgrid.inputs import Parameter, display_value
 from dealgrid.output.answer import return_text
 from dealgrid.output.explanation import figure_text, has_own_label, notes

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import difflib
-import html
 import logging
 import math
 import os
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dealgrid.output.page import whole
 from dealgrid.problems import InputError, Problem, RunError
 from dealgrid.runs import warm
 
@@ -265,10 +265,8 @@ def to_html(notebook: NotebookNode, title: str = "", caption: str = "") -> str:
     body, resources = exporter.from_notebook_node(notebook)
     title = title or _first_heading(notebook)
     styles = "\n".join(resources.get("inlining", {}).get("css", ()))
-    page = PAGE.format(
-        title=html.escape(title), style=STYLE, more=_highlighting(styles), body=body, caption=html.escape(caption)
-    )
-    far = FAR.search(page)
+    made = whole(title, body, caption, f"{_highlighting(styles)}\n{STYLE}")
+    far = FAR.search(made)
     if far:
         what = f"an output of the notebook fetches from the network: {far[0][:80]}"
         raise RunError(
@@ -276,7 +274,7 @@ def to_html(notebook: NotebookNode, title: str = "", caption: str = "") -> str:
                 title or "notebook", what, "a page that works offline", "let the cell show a picture or a table instead"
             )
         )
-    return page
+    return made
 
 
 def _places(notebook: Path) -> list[_Place]:
@@ -392,67 +390,18 @@ BODY = """\
 {{ output.data['image/svg+xml'] }}</figure>{% endblock data_svg %}
 """
 
-PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-{more}
-{style}
-</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-<footer>{caption}</footer>
-</body>
-</html>
-"""
-
 STYLE = """\
-:root { color-scheme: light; }
-body { margin: 0; background: #fff; color: #1a1a1a;
-  font: 16px/1.55 Georgia, "Liberation Serif", "Times New Roman", serif; }
-main, footer { max-width: 52rem; margin: 0 auto; padding: 0 1.25rem; }
-main { padding-top: 2.5rem; }
-h1, h2, h3, h4 { line-height: 1.2; font-weight: 600; margin: 2.2em 0 0.6em; }
-h1 { font-size: 2rem; margin-top: 0; }
-h2 { font-size: 1.4rem; border-top: 1px solid #ccc; padding-top: 0.8em; }
-h3 { font-size: 1.1rem; }
-p, ul, ol { margin: 0 0 0.9em; }
-a { color: inherit; }
+main, footer { max-width: 52rem; }
 a.anchor-link { display: none; }
-figure { margin: 0; }
-img, svg { max-width: 100%; height: auto; }
-svg, svg * { overflow: visible; }
 .jp-OutputArea-output, .output_area, .output_subarea { overflow-x: auto; max-width: 100%; }
-.jp-RenderedText pre, pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-pre, code { font-family: "DejaVu Sans Mono", Consolas, Menlo, monospace; font-size: 0.8rem; line-height: 1.45; }
+.jp-RenderedText pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 details.code { margin: 0.4em 0; color: #666; }
 details.code summary { cursor: pointer; font: 0.75rem/1.4 "Liberation Sans", Arial, sans-serif; color: #888; }
 details.code .highlight { background: #f7f7f5; padding: 0.6em 0.9em; border-left: 2px solid #ccc; overflow-x: auto; }
 details.code .highlight pre { margin: 0; }
-table { border-collapse: collapse; margin: 0.8em 0 1.4em; font-size: 0.9rem;
-  font-variant-numeric: tabular-nums lining-nums; }
-table th, table td { padding: 0.25em 0.8em; text-align: right; border: 0; border-bottom: 1px solid #e3e3e3; }
-table thead th { border-bottom: 1px solid #555; font-weight: 600; vertical-align: bottom; }
 td.gt_right { white-space: nowrap; }
-table tbody th, table td:first-child, table th:first-child { text-align: left; }
-footer { margin-top: 3rem; padding-bottom: 2rem; font-size: 0.8rem; color: #666; }
-footer:not(:empty)::before { content: ""; display: block; border-top: 1px solid #ccc; margin-bottom: 0.7em; }
-@media (max-width: 40rem) { body { font-size: 15px; } h1 { font-size: 1.5rem; } main { padding-top: 1.25rem; } }
 @media print {
-  @page { size: A4; margin: 18mm 16mm; }
-  body { font-size: 10.5pt; }
-  main, footer { max-width: none; padding: 0; }
   details.code { display: none; }
   .explained details::details-content { content-visibility: visible; block-size: auto; }
-  h1, h2, h3 { break-after: avoid; }
-  figure, img, svg, tr { break-inside: avoid; }
-  thead { display: table-header-group; }
 }
 """

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from dealgrid.deal import DIGITS, HIDDEN, REDACT, STRUCTURAL, Case, Deal
+from dealgrid.deal import DIGITS, REDACT, STRUCTURAL, Case, Deal
+from dealgrid.explain import HIDDEN
 from dealgrid.inputs import Dated, Setting, format_value
 from dealgrid.problems import InputError, Problem, RunError
 from dealgrid.runs import store

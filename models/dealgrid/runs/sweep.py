@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from dealgrid import workers
 from dealgrid.deal import Case, Deal
@@ -52,15 +53,17 @@ class _Job:
 class _Task:
     """One point, as a worker is given it."""
 
+    label: str
     scenario: str
     settings: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What came of a point: the executed notebook and the numbers it handed back, or what went wrong."""
+    """What came of a point: the executed notebook, as a page too, and the numbers handed back, or what went wrong."""
 
     notebook: bytes = b""
+    page: str = ""
     numbers: str = ""
     problem: str = ""
 
@@ -94,7 +97,8 @@ def run_sweep(
     with begun as draft:
         files = _files(study)
         todo = [place for place, file in enumerate(files) if not draft.has(*file)]
-        tasks = [_Task(study.points[place].scenario, _texts(deal, study.points[place].set)) for place in todo]
+        points = [(place, study.points[place]) for place in todo]
+        tasks = [_Task(label(place, point), point.scenario, _texts(deal, point.set)) for place, point in points]
         job = functools.partial(_carry_out, _Job(str(notebook), seconds, engine))
         wrong: dict[int, str] = {}
         done = len(files) - len(todo)
@@ -107,8 +111,9 @@ def run_sweep(
                 if outcome.problem:
                     wrong[place] = outcome.problem
                 else:
-                    draft.write(files[place][0], outcome.notebook)
-                    draft.write(files[place][1], outcome.numbers)
+                    draft.write(files[place].notebook, outcome.notebook)
+                    draft.write(files[place].page, outcome.page)
+                    draft.write(files[place].numbers, outcome.numbers)
                 done += 1
                 progress(done, len(files))
         return _finished(draft, deal, study, base, cases, files, wrong)
@@ -163,13 +168,20 @@ def _texts(deal: Deal, settings: Mapping[str, object]) -> dict[str, str]:
     return {name: value_text(value, deal.parameters[name].unit) for name, value in settings.items()}  # type: ignore[arg-type]
 
 
-def _files(study: Sweep) -> list[tuple[str, str]]:
-    """The files of each point: its notebook, and the numbers this handed back."""
+class _Files(NamedTuple):
+    """The files of a point: its notebook, the same as a page, and the numbers it handed back."""
+
+    notebook: str
+    page: str
+    numbers: str
+
+
+def _files(study: Sweep) -> list[_Files]:
     stems = []
     for place, point in enumerate(study.points):
         words = re.sub(r"[^a-z0-9.]+", "-", label(place, point).lower()).strip("-.")
         stems.append(words[:LONGEST].rstrip("-."))
-    return [(f"{FOLDER}/{stem}.ipynb", f"{HANDED}/{stem}.json") for stem in stems]
+    return [_Files(f"{FOLDER}/{stem}.ipynb", f"{FOLDER}/{stem}.html", f"{HANDED}/{stem}.json") for stem in stems]
 
 
 def _carry_out(job: _Job, task: _Task) -> _Outcome:
@@ -184,7 +196,8 @@ def _carry_out(job: _Job, task: _Task) -> _Outcome:
             try:
                 done = notebooks.execute(notebook, parameters, output, engine=job.engine, seconds=job.seconds,
                                          last_cell=last)  # fmt: skip
-                return _Outcome(output.read_bytes(), handed.taken(done))
+                numbers = handed.taken(done)
+                return _Outcome(output.read_bytes(), notebooks.to_html(done, caption=task.label), numbers)
             except notebooks.DiedError as error:
                 problem = f"{error.problems[0].what} (tried {TRIES} times)"
             except DealgridError as error:
@@ -200,27 +213,27 @@ def _finished(
     study: Sweep,
     base: Case,
     cases: Sequence[Case],
-    files: Sequence[tuple[str, str]],
+    files: Sequence[_Files],
     wrong: dict[int, str],
 ) -> Swept:
     """Compare, write numbers and page, and publish; RunError, with the page written, where a point is wrong."""
-    for place, (case, (_, numbers)) in enumerate(zip(cases, files, strict=True)):
-        if place not in wrong and (found := handed.differences(_text(draft.folder / numbers), case)):
+    for place, (case, own) in enumerate(zip(cases, files, strict=True)):
+        if place not in wrong and (found := handed.differences(_text(draft.folder / own.numbers), case)):
             wrong[place] = "its numbers are not the engine's: " + "; ".join(found)
-            for file in files[place]:  # so that --resume carries it out again
+            for file in own:  # so that --resume carries it out again
                 (draft.folder / file).unlink()
     names = [study.scenario, *map(label, range(len(cases)), study.points)]
     failed = {name: case.checks.failed for name, case in zip(names, [base, *cases], strict=True)}
     rows = study.rows or (deal.story.center, deal.story.total)
-    links = [None if place in wrong else file for place, (file, _) in enumerate(files)]
+    links = [None if place in wrong else sweep_page.Links(own.page, own.notebook) for place, own in enumerate(files)]
     draft.write(PAGE, sweep_page.page(study, deal, base, cases, rows, links, wrong, draft.run))
     if wrong:
         draft.notes["failed"] = {names[place + 1]: text for place, text in sorted(wrong.items())}
         raise RunError(_told(draft, study, names, wrong))
     with draft.timed("numbers"):
         store.write_numbers(draft, [base, *cases], names)
-    for _, numbers in files:
-        (draft.folder / numbers).unlink()
+    for own in files:
+        (draft.folder / own.numbers).unlink()
     (draft.folder / HANDED).rmdir()
     draft.notes["compared"] = {"points": len(cases), "rows": len(deal.book.rows), "tolerance": handed.SAME}
     final = store.publish(draft, checks=failed)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dealgrid.deal import COMING, FIRST_YEAR, PERIODS_PER_YEAR, VALUATION_DATE
+from dealgrid.deal import FIRST_YEAR, PERIODS_PER_YEAR, VALUATION_DATE
 from dealgrid.engine.row import PRIOR
 from dealgrid.engine.trace import Name, Number, write
-from dealgrid.inputs.dated import LINEAR, NOTHING
+from dealgrid.inputs.dated import COMING, LINEAR, NOTHING
 from dealgrid.output.workbook.layout import (
     DATED,
     FIRST,

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dealgrid.dates import serial
-from dealgrid.deal import COMING, FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR, Case, Deal
+from dealgrid.deal import FIRST_YEAR, LAST_YEAR, PERIODS_PER_YEAR, Case, Deal
 from dealgrid.engine.row import PRIOR, Row
 from dealgrid.engine.trace import Name, calls_in
 from dealgrid.inputs import Dated, Parameter, Pin, Setting, apply_settings, check_settings
-from dealgrid.inputs.dated import LINEAR, NOTHING
+from dealgrid.inputs.dated import COMING, LINEAR, NOTHING
 from dealgrid.pins import fix
 from dealgrid.problems import InputError, Problem
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from dealgrid.deal import CALENDAR_UNITS, CHECK, COMING
+from dealgrid.dates import CALENDAR_UNITS
+from dealgrid.deal import CHECK
 from dealgrid.engine.row import OPENING as OPENS
 from dealgrid.engine.row import Row
-from dealgrid.inputs.dated import NOTHING
+from dealgrid.inputs.dated import COMING, NOTHING
 from dealgrid.output.workbook.formulas import Formulas
 from dealgrid.output.workbook.layout import (
     FIRST,
