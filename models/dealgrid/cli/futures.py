@@ -138,8 +138,9 @@ def bargain(
         )  # fmt: skip
         laid = analysis.table(deal, asked, count, seed)
         turned = analysis.dial(laid) if asked.belief else None
-        folder = _keep(deal, found, turned, output or deal.root / "reports")
-    _show_map(found, format)
+        seen = analysis.beliefs(laid)
+        folder = _keep(deal, found, seen, turned, output or deal.root / "reports")
+    _show_map(found, seen, turned, format)
     tell(f"Written: {folder}")
     if found.failed:
         tell(f"CHECKS FAILED in {found.failed:,} runs.")
@@ -239,7 +240,7 @@ def _show_solutions(found: Solved, format: Format) -> None:
     tell(f"{found.caption}.")
 
 
-def _show_map(found: Bargaining, format: Format) -> None:
+def _show_map(found: Bargaining, seen: pd.DataFrame, turned: pd.DataFrame | None, format: Format) -> None:
     from dealgrid.output import rounded
     from dealgrid.output.terminal import show_texts
 
@@ -248,7 +249,7 @@ def _show_map(found: Bargaining, format: Format) -> None:
     elif format is Format.json:
         said = {"study": found.study.name, "count": found.count, "seed": found.seed,
                 "zone": float(found.zone.mean()), "sure_zone": float(found.sure_zone.mean()),
-                "points": _plain(found.places()), "map": _plain(found.table()),
+                "points": _plain(found.places()), "beliefs": _plain(seen), "map": _plain(found.table()),
                 "checks": {"passed": not found.failed}}  # fmt: skip
         print(json.dumps(said, ensure_ascii=False))
     else:
@@ -257,10 +258,12 @@ def _show_map(found: Bargaining, format: Format) -> None:
         print(
             f"{found.study.title}: both sides gain on {share:.0%} of the map, beyond doubt of the draws on {sure:.0%}."
         )
-        show_texts(rounded.gains(found.places(), labels))
+        show_texts(rounded.gains(found.places(), labels), rounded.gains(seen, labels))
+        for line in rounded.why(seen, turned, found) if turned is not None else ():
+            print(line)
 
 
-def _keep(deal: Deal, found: Bargaining, turned: pd.DataFrame | None, reports: Path) -> Path:
+def _keep(deal: Deal, found: Bargaining, seen: pd.DataFrame, turned: pd.DataFrame | None, reports: Path) -> Path:
     """The run: map and beliefs as Parquet, the page as HTML."""
     from dealgrid.output import maps
     from dealgrid.runs.store import new_run, publish, recipe
@@ -273,7 +276,7 @@ def _keep(deal: Deal, found: Bargaining, turned: pd.DataFrame | None, reports: P
         draft.write("map.parquet", found.table().to_parquet(index=False))
         if turned is not None:
             draft.write("beliefs.parquet", _bare(turned).to_parquet(index=False))
-        draft.write("map.html", maps.page(found, turned))
+        draft.write("map.html", maps.page(found, seen, turned))
         return publish(draft, [deal.case(name) for name in dict.fromkeys(scenarios)])
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import textwrap
 from typing import Any
 
 import pandas as pd
 
 from dealgrid.analysis.futures import Futures
 from dealgrid.inputs import display_value
-from dealgrid.output.charts import FAINT, INK, PROPOSAL, WIDTH, Chart, colour_of, drawn
+from dealgrid.output.charts import AMOUNTS, FAINT, INK, LETTER, PROPOSAL, WIDTH, Chart, colour_of, drawn
 from dealgrid.output.rounded import lines_of
 
 BANDS = (("5%", "95%", 0.18), ("25%", "75%", 0.32))  # of a fan, and how dense each is drawn
-HEIGHT, LANE, BAR = 260, 26, 22
+HEIGHT, LANE, BAR = 260, 26, 27
+LINE = 40  # letters of a name of a bar on one line
 HALF, LEAST = 0.5, 0.005  # from which a cell is dark, and below which a chance is not written
 JUDGEMENT, OTHER = "#C2521A", PROPOSAL  # a parameter of grade J, and any other
-AMOUNTS = "datum.value < 0 ? '(' + format(-datum.value, ',') + ')' : format(datum.value, ',')"
 
 
 def fan(found: Futures, row: str) -> Chart:
@@ -126,8 +128,13 @@ def _quantitative(field: str, title: str) -> dict[str, Any]:
 
 
 def _names(names: list[str]) -> dict[str, Any]:
-    """Names of bars on their left, in the order given."""
-    axis = {"labelLimit": 0, "ticks": False, "domain": False, "labelPadding": 8}
+    """Names of bars on their left, in the order given; there is room for them, and long ones take two lines."""
+    lines = {name: textwrap.wrap(name, LINE) for name in names}
+    room = LETTER * max(len(line) for each in lines.values() for line in each)
+    axis = {
+        "labelLimit": 0, "ticks": False, "domain": False, "labelPadding": 8, "minExtent": room, "labelFontSize": 10.5,
+        "labelExpr": f"{json.dumps(lines)}[datum.label]",
+    }  # fmt: skip
     return {"field": "label", "type": "ordinal", "sort": names, "title": None, "axis": axis}
 
 
@@ -139,7 +146,7 @@ def _by_grade() -> dict[str, Any]:
     return {
         "field": "grade", "type": "nominal",
         "scale": {"domain": ["J: our judgement", "other"], "range": [JUDGEMENT, OTHER]},
-        "legend": {"title": "Grade", "orient": "top", "symbolType": "square"},
+        "legend": {"title": "Grade", "orient": "top", "symbolType": "square", "columnPadding": 40},
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from dealgrid.analysis.bargain import SURE, Bargaining
+from dealgrid.analysis.bargain import SURE, Bargaining, turning_points
 from dealgrid.analysis.futures import Futures, coming
 from dealgrid.dates import date_of
 from dealgrid.inputs import UNITS, display_value
@@ -254,11 +254,45 @@ def marked(found: Bargaining) -> list[str]:
     return told
 
 
+def why(seen: pd.DataFrame, turned: pd.DataFrame, found: Bargaining) -> list[str]:
+    """Why both sign, or why one would not: what the deal brings each by its own belief, by the other's, and by any.
+
+    `seen` is what `bargain.beliefs` gives, `turned` what `bargain.dial` does.
+    """
+    each_year = str(turned.attrs["each"])
+    told = []
+    for place, surface in enumerate(found.surfaces):
+        label, name = surface.party.label, surface.party.name
+        own, others = (seen.iloc[line] for line in (place, 1 - place))
+        told.append(
+            f"By its own belief {label} {_won(own[f'{label} gains'], own[f'{label} error'])} under {found.title}, and "
+            f"regrets it in {figure(own[f'{label} regrets'], 0.005, 'fraction')} of futures; by the belief of the other "
+            f"side it {_won(others[f'{label} gains'], others[f'{label} error'])}."
+        )
+        turns = [
+            f"{with_error(chance, error, 'fraction')}{each_year}" for chance, error in turning_points(turned, name)
+        ]
+        low, high = (f"{chance:.3g}%" for chance in (100 * turned["probability"].iloc[[0, -1]]).tolist())
+        if turns:
+            told.append(f"The belief at which it stops being worth signing for {label}: {' and '.join(turns)}.")
+        else:
+            is_gain = bool((turned[f"{name}_gain"] >= 0).all())
+            what = "worth signing" if is_gain else "not worth signing"
+            told.append(f"For {label} it is {what} at every belief from {low} to {high}{each_year}.")
+    return told
+
+
+def _won(gain: float, error: float) -> str:
+    if abs(gain) <= SURE * error:
+        return f"neither gains nor loses beyond the error of the draws ({with_error(gain, error, 'US$ bn')} US$ bn)"
+    return f"{'gains' if gain > 0 else 'loses'} {with_error(abs(gain), error, 'US$ bn')} US$ bn"
+
+
 def turned(frame: pd.DataFrame, found: Bargaining, every: int = 2) -> pd.DataFrame:
     """What the deal brings each side by a belief."""
     lines = {}
     for _, line in lines_of(frame.iloc[::every]):
-        lines[figure(line["probability"], 0.0, "fraction")] = {
+        lines[figure(line["probability"], 0.0, "fraction") + str(frame.attrs["each"])] = {
             f"{surface.party.label} gains": with_error(
                 line[f"{surface.party.name}_gain"], line[f"{surface.party.name}_error"], "US$ bn"
             )
