@@ -131,9 +131,12 @@ def _names(names: list[str]) -> dict[str, Any]:
     """Names of bars on their left, in the order given; there is room for them, and long ones take two lines."""
     lines = {name: textwrap.wrap(name, LINE) for name in names}
     room = LETTER * max(len(line) for each in lines.values() for line in each)
+    long = [name for name, each in lines.items() if len(each) > 1]  # half a line higher, to stand beside their bars
+    is_long = f"indexof({json.dumps(long)}, datum.value) >= 0"
     axis = {
         "labelLimit": 0, "ticks": False, "domain": False, "labelPadding": 8, "minExtent": room, "labelFontSize": 10.5,
         "labelExpr": f"{json.dumps(lines)}[datum.label]",
+        "labelOffset": {"condition": {"test": is_long, "value": -6}, "value": 0},
     }  # fmt: skip
     return {"field": "label", "type": "ordinal", "sort": names, "title": None, "axis": axis}
 

@@ -19,7 +19,8 @@ from dealgrid.output.charts import AMOUNTS, HOLDERS, INK, LETTER, MARGIN, WIDTH,
 from dealgrid.output.page import whole
 
 ACROSS, UP = WIDTH + MARGIN, 420  # of the map, in pixels
-LIFT, DOT = 13, 8  # height of a line of a name, and the room around a mark, in pixels
+LIFT, DOT, MARK = 13, 8, 5  # height of a line of a name, its distance from a mark, half of a mark, in pixels
+ALONG = 5  # points at which a piece of a curve is looked at
 ZONE = "#DDEBDD"
 
 
@@ -87,9 +88,9 @@ def belief(frame: pd.DataFrame, found: Bargaining) -> Chart:
 
 
 EXPLAINED = (
-    "Gains are over the present contract, in the same futures, each ± its standard error. Regrets is the part of futures "
-    "in which a side would have done better to stay with the present contract. Nash is the point with the largest "
-    "product of gains; equal gain the one at which whoever gains less gains most."
+    "Gains are over the present contract, in the same futures, each ± its standard error. Regrets is the part of "
+    "futures in which a side would have done better to stay with the present contract. Nash is the point with the "
+    "largest product of gains; equal gain the one at which whoever gains less gains most."
 )
 
 
@@ -242,7 +243,7 @@ def box_beside(x: float, y: float, lines: Sequence[str], side: int, lift: int) -
     """The room that lines of a name take beside a point: to its left (-1) or right (1), below (-1) or above (1) it."""
     wide, tall = max(map(len, lines)) * LETTER, LIFT * len(lines)
     left = x + DOT if side > 0 else x - DOT - wide
-    top = y - tall / 2 - lift * (tall + LIFT) / 2
+    top = y - tall / 2 - lift * (tall / 2 + DOT + 1)
     return Box(left, top, left + wide, top + tall)
 
 
@@ -261,11 +262,11 @@ def _names(found: Bargaining, scales: dict[str, Any]) -> list[dict[str, Any]]:
     """The names of marks and curves, each where it hides nothing, as far as there is such a place."""
     points = {place: _pixels(found, *place) for place in _marked(found)}
     curves = [
-        [_middle(found, piece) for errors in (0.0, SURE, -SURE) for piece in found.indifference(party, errors).tolist()]
-        for party in (0, 1)
-    ]
-    both = [*curves[0], *curves[1]]
-    taken = [Box(x - DOT, y - DOT, x + DOT, y + DOT) for x, y in points.values()]
+        [point for piece in found.indifference(party, errors).tolist() for point in _along(found, piece)]
+        for errors in (0.0, SURE, -SURE) for party in (0, 1)
+    ]  # fmt: skip
+    both = list(itertools.chain.from_iterable(curves))
+    taken = [Box(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in points.values()]
     layers: list[dict[str, Any]] = []
     for place, lines in _marked(found).items():
         x, y = points[place]
@@ -275,7 +276,7 @@ def _names(found: Bargaining, scales: dict[str, Any]) -> list[dict[str, Any]]:
     for party, surface in enumerate(found.surfaces):
         lines = [f"{surface.party.label} indifferent"]
         solid = sorted(
-            (_middle(found, piece) for piece in found.indifference(party).tolist()), key=lambda each: each[1]
+            (_along(found, piece)[0] for piece in found.indifference(party).tolist()), key=lambda each: each[1]
         )
         boxes = [box_beside(x, y, lines, side, 0) for x, y in solid for side in (-1, 1)]
         if boxes:
@@ -293,13 +294,13 @@ def _pixels(found: Bargaining, x: float, y: float) -> tuple[float, float]:
     return ACROSS * (x - left) / (right - left), UP * (high - y) / (high - low)
 
 
-def _middle(found: Bargaining, piece: Sequence[float]) -> tuple[float, float]:
-    """The middle of a piece of a curve, in pixels."""
+def _along(found: Bargaining, piece: Sequence[float]) -> list[tuple[float, float]]:
+    """Points along a piece of a curve, in pixels."""
     across, up = found.levers
-    begin, end = (
-        _pixels(found, _scaled(x, across), _scaled(y, up)) for x, y in ((piece[0], piece[1]), (piece[2], piece[3]))
+    (x, y), (x2, y2) = (
+        _pixels(found, _scaled(one, across), _scaled(other, up)) for one, other in (piece[:2], piece[2:])
     )
-    return (begin[0] + end[0]) / 2, (begin[1] + end[1]) / 2
+    return [(x + (x2 - x) * part / ALONG, y + (y2 - y) * part / ALONG) for part in range(ALONG)]
 
 
 def _text(lines: Sequence[str], box: Box, is_left: bool, size: int, weight: str) -> list[dict[str, Any]]:

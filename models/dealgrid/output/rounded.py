@@ -264,10 +264,11 @@ def why(seen: pd.DataFrame, turned: pd.DataFrame, found: Bargaining) -> list[str
     for place, surface in enumerate(found.surfaces):
         label, name = surface.party.label, surface.party.name
         own, others = (seen.iloc[line] for line in (place, 1 - place))
+        gains, other_gains = (_won(each[f"{label} gains"], each[f"{label} error"]) for each in (own, others))
+        regrets = figure(own[f"{label} regrets"], 0.005, "fraction")
         told.append(
-            f"By its own belief {label} {_won(own[f'{label} gains'], own[f'{label} error'])} under {found.title}, and "
-            f"regrets it in {figure(own[f'{label} regrets'], 0.005, 'fraction')} of futures; by the belief of the other "
-            f"side it {_won(others[f'{label} gains'], others[f'{label} error'])}."
+            f"By its own belief {label} {gains} under {found.title}, and regrets it in {regrets} of futures; by the "
+            f"belief of the other side it {other_gains}."
         )
         turns = [
             f"{with_error(chance, error, 'fraction')}{each_year}" for chance, error in turning_points(turned, name)
@@ -277,8 +278,11 @@ def why(seen: pd.DataFrame, turned: pd.DataFrame, found: Bargaining) -> list[str
             told.append(f"The belief at which it stops being worth signing for {label}: {' and '.join(turns)}.")
         else:
             is_gain = bool((turned[f"{name}_gain"] >= 0).all())
-            what = "worth signing" if is_gain else "not worth signing"
-            told.append(f"For {label} it is {what} at every belief from {low} to {high}{each_year}.")
+            ends = (
+                "." if is_gain else "; so this belief is not why it signs. The map shows the terms at which it gains."
+            )
+            which = "every" if is_gain else "no"
+            told.append(f"For {label} it is worth signing at {which} belief from {low} to {high}{each_year}{ends}")
     return told
 
 
