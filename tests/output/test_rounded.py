@@ -31,7 +31,7 @@ def test_rows_over_the_periods_alone_are_shown_alone(deal: Deal) -> None:
     found = deal.futures("new_deal", 128, rows=["revenue"])
     assert len(rounded.summary(found)) == 0
     assert list(found.summary().columns)[:3] == ["row", "unit", "base"]
-    assert list(rounded.fan(found, "revenue").columns)[0] == "2025"  # what is over is in no doubt
+    assert rounded.fan(found, "revenue").columns[0] == "2025"  # what is over is in no doubt
 
 
 def test_without_rows_the_paths_of_the_story_have_their_fans(deal: Deal) -> None:

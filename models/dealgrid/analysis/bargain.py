@@ -387,7 +387,8 @@ def table(
 ) -> Table:
     """A study laid out, its count and seed replaced where given."""
     asked = study_of(deal, study)
-    return Table(deal, asked, count or asked.count or COUNT, seed if seed is not None else asked.seed or SEED, say)
+    count = (asked.count or COUNT) if count is None else count
+    return Table(deal, asked, count, seed if seed is not None else asked.seed or SEED, say)
 
 
 def beliefs(laid: Table) -> pd.DataFrame:

@@ -278,9 +278,7 @@ def why(seen: pd.DataFrame, turned: pd.DataFrame, found: Bargaining) -> list[str
             told.append(f"The belief at which it stops being worth signing for {label}: {' and '.join(turns)}.")
         else:
             is_gain = bool((turned[f"{name}_gain"] >= 0).all())
-            ends = (
-                "." if is_gain else "; so this belief is not why it signs. The map shows the terms at which it gains."
-            )
+            ends = "." if is_gain else "; so this belief is not why it signs. The map shows at which terms it gains."
             which = "every" if is_gain else "no"
             told.append(f"For {label} it is worth signing at {which} belief from {low} to {high}{each_year}{ends}")
     return told
