@@ -238,7 +238,7 @@ def test_futures_behind_the_figures_follow_a_term_and_say_how_many_they_are(fres
     fresh.get_by_role("status").get_by_text("100,000 futures are behind these pictures;").wait_for()  # compiled
     before = picture.inner_html()
     press(fresh, deal, "refundable_notes", "ArrowRight")
-    fresh.locator("code", has_text="dealgrid futures new_deal --set refundable_notes").wait_for()
+    fresh.locator("code", has_text="dealgrid futures new_deal --set 'refundable_notes").wait_for()
     fresh.get_by_role("status").get_by_text("100,000 futures are behind these pictures;").wait_for()
     assert picture.inner_html() != before
     fresh.get_by_text("Set by the scenario, so the same in all futures.").first.wait_for()
