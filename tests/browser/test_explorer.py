@@ -115,7 +115,7 @@ def fresh(page: Any) -> Any:
 
 def control(page: Any, label: str) -> Any:
     """A term's box, by the words above it."""
-    return page.locator(".widget-vbox", has_text=label).last
+    return page.locator(".explorer-terms .widget-vbox", has_text=label).last
 
 
 def shows(page: Any, command: str) -> None:
@@ -237,11 +237,11 @@ def test_futures_behind_the_figures_follow_a_term_and_say_how_many_they_are(fres
     picture.wait_for()
     fresh.get_by_role("status").get_by_text("100,000 futures are behind these pictures;").wait_for()  # compiled
     before = picture.inner_html()
-    press(fresh, deal, "refundable_notes", "ArrowRight")
-    fresh.locator("code", has_text="dealgrid futures new_deal --set 'refundable_notes").wait_for()
+    press(fresh, deal, "microsoft_stake", "ArrowRight")
+    fresh.locator("code", has_text="dealgrid futures new_deal --set microsoft_stake=33%").wait_for()
     fresh.get_by_role("status").get_by_text("100,000 futures are behind these pictures;").wait_for()
     assert picture.inner_html() != before
-    fresh.get_by_text("Set by the scenario, so the same in all futures.").first.wait_for()
+    control(fresh, deal.parameters["microsoft_stake"].label).get_by_text("Set here, so the same").wait_for()
     fresh.set_viewport_size({"width": NARROW, "height": 1200})
     box = fresh.get_by_role("status").bounding_box()
     assert box["x"] + box["width"] <= NARROW
