@@ -9,15 +9,36 @@ import io
 import os
 import sys
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from dealgrid.cli import excel, figures, futures, pages, reports, runs, schedules, sweeps, tables
 from dealgrid.cli.options import BAD_INPUT, INTERRUPTED, RUN_FAILED
 from dealgrid.problems import DealgridError, RunError
 
+
+class _Commands(TyperGroup):
+    """The commands, which Ctrl-C ends with a word about what is left."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Carry out the command that was asked for."""
+        from dealgrid.output.terminal import tell
+
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stopped:
+            notes = getattr(stopped, "__notes__", [])
+            command = self.commands.get(ctx.invoked_subcommand or "")
+            if notes and command and any(each.name == "resume" for each in command.params):
+                notes = [*notes, "`--resume` with its name goes on."]
+            tell(" ".join(["Interrupted.", *notes]))
+            raise typer.Exit(INTERRUPTED) from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="A spreadsheet-style financial model of the Microsoft-OpenAI deal.",
     no_args_is_help=True,
     add_completion=False,
@@ -68,11 +89,8 @@ def main() -> None:
         tell_problems(error.problems)
         sys.exit(RUN_FAILED)
     except DealgridError as error:
-        tell_problems(error.problems)
+        tell_problems(error.problems, "nothing was done")
         sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        tell("Interrupted.")
-        sys.exit(INTERRUPTED)
     except BrokenPipeError:  # whoever read our output has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:

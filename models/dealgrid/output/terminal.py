@@ -43,13 +43,16 @@ def tell(message: str) -> None:
     console(to_error=True).print(Text(message))
 
 
-def tell_problems(problems: Sequence[Problem]) -> None:
-    """Print every problem on standard error, each with its place, what was expected and what to do."""
+def tell_problems(problems: Sequence[Problem], done: str = "") -> None:
+    """Print every problem on standard error, each with its place, what was expected and what to do.
+
+    Several are counted, and `done` says what came of what was asked.
+    """
     out = console(to_error=True)
     for problem in problems:
         out.print(Text(str(problem), style="red" if out.is_terminal else ""))
     if len(problems) > 1:
-        out.print(Text(f"{len(problems)} problems; nothing was done."))
+        out.print(Text(f"{'; '.join([f'{len(problems)} problems', *filter(None, [done])])}."))
 
 
 def show_rows(case: Case, rows: Collection[Row]) -> None:

@@ -514,6 +514,9 @@ def _kept_if_it_fails(reports: Path, draft: Draft) -> Iterator[None]:
     try:
         with _said_clearly(reports):
             yield
+    except KeyboardInterrupt as stopped:
+        stopped.add_note(f"{draft.run} is left unfinished.")
+        raise
     except Exception as error:
         with contextlib.suppress(OSError):  # a full disk; the first error is the one to be told
             if draft.folder.is_dir():
