@@ -42,7 +42,7 @@ def test_without_rows_the_paths_of_the_story_have_their_fans(deal: Deal) -> None
 
 def test_a_loss_that_no_future_met_is_not_called_impossible(deal: Deal) -> None:
     texts = rounded.losses(deal.futures("new_deal", 128))
-    assert set(texts["in"]) == {"none of 128 futures"}
+    assert set(texts["how often"]) == {"none of 128 futures"}
 
 
 def test_a_table_too_wide_for_the_terminal_goes_on_below(monkeypatch: pytest.MonkeyPatch) -> None:

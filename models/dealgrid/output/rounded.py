@@ -110,7 +110,7 @@ def losses(found: Futures) -> pd.DataFrame:
     """How likely the money does not come back."""
     frame = found.losses()
     texts = [_chance_of_loss(line, found.count) for _, line in lines_of(frame)]
-    return _as(frame, pd.DataFrame({"in": texts}, index=frame.index))
+    return _as(frame, pd.DataFrame({"how often": texts}, index=frame.index))
 
 
 def _chance_of_loss(line: dict[str, Any], count: int) -> str:
