@@ -336,9 +336,9 @@ class _Compiler:
                 return self.known[text], "compiled"
             if self.refusal:
                 return None, self.refusal
-            if not wait and not self._is_kept(text) and not self._is_done_elsewhere(text, say):
-                return None, "NumPy: the kernel is being compiled"
             try:
+                if not wait and not self._is_kept(text) and not self._is_done_elsewhere(text, say):
+                    return None, "NumPy: the kernel is being compiled"
                 self.known[text] = _compiled(text, say)
             except ImportError as error:
                 self.refusal = f"NumPy: there is no compiler ({error})"
@@ -429,6 +429,9 @@ def _compiled(text: str, say: Say) -> Callable[..., None]:
     except OSError:  # the disk is full
         shutil.rmtree(own, ignore_errors=True)
         return _compile(text, None)
+    except BaseException:  # Ctrl-C among them: nothing half-written stays
+        shutil.rmtree(own, ignore_errors=True)
+        raise
     if not _is_whole(kept):
         shutil.rmtree(kept, ignore_errors=True)
     with contextlib.suppress(OSError):  # another process was quicker
