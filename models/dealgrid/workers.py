@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import pickle
@@ -80,7 +81,7 @@ def check(workers: int = 0, cluster: str = "") -> None:
 def _refuse(workers: int, cluster: str) -> None:
     if workers < 0:
         raise InputError(Problem("--workers", f"{workers} workers", "1 or more", "leave it out for all processors"))
-    if workers and cluster:
+    if workers > 1 and cluster:
         what = "processes of this machine are asked for, and a cluster too"
         raise InputError(Problem("--workers", what, "one of the two", "leave --workers out: the cluster has its own"))
 
@@ -203,6 +204,19 @@ def _here(
 
 
 @contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """Loggers that say nothing: what a library prints of a lost connection, with tracebacks, is told in our words."""
+    levels = {name: logging.getLogger(name).level for name in names}
+    try:
+        for name in names:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
 def _client(address: str) -> Iterator[Any]:
     try:
         import distributed
@@ -226,10 +240,11 @@ def _client(address: str) -> Iterator[Any]:
                 "start one with `dask scheduler`, and workers with `dask worker ADDRESS`",
             )
         ) from error
-    try:
-        yield client
-    finally:
-        client.close()
+    with _quiet("distributed", "distributed.client"):
+        try:
+            yield client
+        finally:
+            client.close()
 
 
 def _on_cluster(
@@ -289,7 +304,7 @@ def _failed(address: str, error: Exception) -> RunError:
     """What went wrong on a cluster, and not in a task: its scheduler is gone, or it does not know the program."""
     import distributed
 
-    if isinstance(error, distributed.CancelledError):
+    if isinstance(error, (distributed.CancelledError, OSError)):
         return RunError(
             Problem("--cluster", f"the scheduler at {address} has gone away", "one that stays until the work is done",
                     "look why it ended, and start it again")

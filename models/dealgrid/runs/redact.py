@@ -13,8 +13,12 @@ from pathlib import Path
 from dealgrid.deal import DIGITS, REDACT, STRUCTURAL, Case, Deal
 from dealgrid.explain import HIDDEN
 from dealgrid.inputs import Dated, Setting, format_value
-from dealgrid.problems import InputError, Problem, RunError
-from dealgrid.runs import store
+from dealgrid.problems import DealgridError, InputError, Problem, RunError
+from dealgrid.runs import notebooks, store
+
+REDACTED = "redacted"  # in a manifest's notes: what is hidden
+NOTE = " · redacted copy: confidential parameters are hidden"
+WITHOUT = "without --redact it is told why"
 
 
 @contextlib.contextmanager
@@ -29,6 +33,21 @@ def hiding() -> Iterator[None]:
             del os.environ[REDACT]
         else:
             os.environ[REDACT] = before
+
+
+@contextlib.contextmanager
+def silent(notebook: str) -> Iterator[None]:
+    """As `hiding`, and what a notebook raises is not told, since its words may repeat what is confidential."""
+    with hiding():
+        try:
+            yield
+        except notebooks.DiedError:
+            raise  # which is said by Jupyter, of a kernel
+        except DealgridError:
+            raise RunError(
+                Problem(notebook, f"the notebook fails; {WITHOUT}", "a notebook that runs from top to bottom",
+                        "leave --redact out to see")
+            ) from None  # fmt: skip
 
 
 def opened(deal: Deal) -> Deal:
@@ -61,6 +80,14 @@ def recipe(deal: Deal, made_from: store.Recipe, cases: Sequence[Case]) -> store.
         actuals={key: HIDDEN if key.partition("@")[0] in rows else text for key, text in made_from.actuals.items()},
         inputs={name: HIDDEN if name.startswith("params/") else each for name, each in made_from.inputs.items()},
     )
+
+
+def told(names: Sequence[str]) -> list[str]:
+    """What the terminal says of a redacted copy."""
+    return [
+        f"Hidden: {', '.join(names) or 'nothing, since no parameter is confidential'}.",
+        "Figures that follow from what is hidden are kept.",
+    ]
 
 
 def leaks(deal: Deal, cases: Sequence[Case], folder: Path) -> list[str]:
