@@ -124,7 +124,8 @@ def _pattern(name: str, deal: Deal, cases: Sequence[Case]) -> re.Pattern[str]:
     numbers = {n for value in values for n in (value.values if isinstance(value, Dated) else (float(value),))}
     between = rf"(?:\W|(?<!\w){re.escape(parameter.unit)}(?!\w)){{1,16}}"  # a table has the unit in a column
     named = rf"(?<!\w)(?:{name}|{re.escape(parameter.label)}){between}"
-    telling, others = set(), set()
+    telling: set[str] = set()
+    others: set[str] = set()
     for number in numbers:
         for text in _spellings(number, parameter.unit):
             (telling if _is_telling(text, number, parameter.unit) else others).add(re.escape(text))
