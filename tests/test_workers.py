@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from dealgrid import workers
-from dealgrid.problems import InputError, RunError
+from dealgrid.problems import DealgridError, InputError, Problem, RunError
+from tests import cluster
 
 NOTES = Path(__file__).parent
 
@@ -40,6 +42,10 @@ def refuse(number: int) -> int:
     if number == 2:
         raise ValueError("two is not allowed")
     return number
+
+
+def refuse_clearly(number: int) -> int:
+    raise InputError(Problem("here", "what", "that", "this"))
 
 
 def note(folder: Path, number: int) -> int:
@@ -133,47 +139,47 @@ def test_a_scheduler_that_does_not_answer_is_told() -> None:
 
 @pytest.mark.long
 def test_a_cluster_does_the_work_of_a_worker_killed_midway_again(tmp_path: Path) -> None:
-    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
-    file = tmp_path / "scheduler.json"
     notes = tmp_path / "notes"
     notes.mkdir()
-    environment = os.environ | {"PYTHONPATH": str(NOTES.parent)}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment, "cwd": tmp_path}
-    dask = [sys.executable, "-m", "distributed.cli"]
-    started = [
-        subprocess.Popen(
-            [
-                *dask[:2],
-                "distributed.cli.dask_scheduler",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                "0",
-                "--no-dashboard",
-                "--scheduler-file",
-                str(file),
-            ],
-            **quiet,
-        )
-    ]
-    try:
-        while not file.exists():
-            time.sleep(0.1)
-        # Without a nanny nobody starts a killed worker again: the other one must do its work.
-        worker = [*dask[:2], "distributed.cli.dask_worker", "--scheduler-file", str(file), "--nthreads", "1",
-                  "--no-nanny", "--no-dashboard"]  # fmt: skip
-        started += [subprocess.Popen(worker, **quiet) for _ in range(2)]
-        import json
-
-        address = json.loads(file.read_text())["address"]
+    with cluster.running(tmp_path) as there:
         results = {}
-        for index, value in workers.done(partial(wait_a_little, notes), range(12), cluster=address):
+        for index, value in workers.done(partial(wait_a_little, notes), range(12), cluster=there.address):
             results[index] = value
             if len(results) == 4:
-                started[1].kill()
-        assert results == {n: n * n for n in range(12)}
-        assert len({path.name.split("-")[1] for path in notes.iterdir()}) == 2
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
+                there.workers[0].kill()
+    assert results == {n: n * n for n in range(12)}
+    assert len({path.name.split("-")[1] for path in notes.iterdir()}) == 2
+
+
+@pytest.mark.long
+def test_what_goes_wrong_on_a_cluster_is_told_as_the_tasks_or_the_clusters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "LOOK", 0.2)
+    monkeypatch.setattr(workers, "ABSENT", 1)
+    with (
+        cluster.running(tmp_path, workers=1, environments=[{"PYTHONPATH": ""}]) as there,
+        pytest.raises(RunError, match="cannot do the work: ModuleNotFoundError: No module named 'tests'"),
+    ):
+        list(workers.done(square, range(2), cluster=there.address))
+    with cluster.running(tmp_path, workers=1) as there:
+        with pytest.raises(ValueError, match="two is not allowed"):
+            list(workers.done(refuse, range(4), cluster=there.address))
+        with pytest.raises(InputError) as caught:
+            list(workers.done(refuse_clearly, range(4), cluster=there.address))
+        assert str(caught.value) == str(Problem("here", "what", "that", "this"))
+        there.workers[0].kill()
+        with pytest.raises(RunError, match="has had no worker for 1 seconds"):
+            list(workers.done(square, range(2), cluster=there.address))
+
+
+@pytest.mark.parametrize("kind", [InputError, RunError])
+def test_an_error_that_comes_from_another_process_says_what_it_said_there(kind: type[DealgridError]) -> None:
+    problems = [Problem("params/base/exit.yaml", "one", "that", "this", 3), Problem("--set", "two")]
+    there = pickle.loads(pickle.dumps(kind(problems)))
+    assert (type(there), there.problems, str(there)) == (kind, problems, str(kind(problems)))
+
+
+def test_workers_of_this_machine_and_a_cluster_are_not_asked_for_together() -> None:
+    with pytest.raises(InputError, match="one of the two"):
+        workers.done(square, range(2), 2, "tcp://127.0.0.1:1")

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 REDACT = "DEALGRID_REDACT"  # set in the environment: hide confidential parameters, in a notebook's kernel too
 DIGITS = 5  # significant digits from which a figure is not met by chance
-MONEY = "US$"
+MONEY, FLAG = "US$", "flag"
 GROUP = "dealgrid.deals"  # the entry-point group in which a package offers its deal
 CHECK = "check_"  # a row whose name begins so must be zero
 # The parameters the machine itself asks for: every deal has them.
@@ -358,17 +358,23 @@ class Case:
     def _repeating(self) -> frozenset[str]:
         """Rows that rest on a confidential parameter and show its value in some period.
 
-        A figure of few digits is one of money and one of another kind by chance: there the kinds must agree.
+        A figure of few digits is one of money and one of another kind by chance: there the kinds must agree. Yes and
+        no are met everywhere: there another flag must say the same in every period.
         """
         columns = self.deal.arrays(self.given, self.calendar)
         found = set()
         for name in self.deal.hidden:
             value = self.given[name]
             told = [*(value.values if isinstance(value, Dated) else (value,)), columns[name]]
-            is_money = self.deal.parameters[name].unit.startswith(MONEY)
+            unit = self.deal.parameters[name].unit
+            is_money = unit.startswith(MONEY)
             for row in self.deal.book.rows.values():
                 alike = row.unit.startswith(MONEY) == is_money
-                if not row.name.startswith(CHECK) and any(self._is_told(row, one, alike) for one in told):
+                if unit == FLAG:
+                    repeats = row.unit == FLAG and bool(np.all(self.values[row.name] == columns[name]))
+                else:
+                    repeats = any(self._is_told(row, one, alike) for one in told)
+                if repeats and not row.name.startswith(CHECK):
                     found |= {row.name} if any(each.name == name for each in self.rests_on(row.name)) else set()
         return frozenset(found)
 

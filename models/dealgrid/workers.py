@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import pickle
+import queue
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +23,11 @@ R = TypeVar("R")
 
 TRIES = 3  # workers a task may lose before it is taken for what kills them
 CONNECT = 10  # seconds a scheduler may take to answer
+LOOK = 2  # seconds of silence after which a cluster is looked at
+ABSENT = 60  # seconds a cluster may be without a single worker
+# What a cluster is asked for. Whatever else it is sent it unpickles as it arrives, and a worker that cannot ends, as
+# all others then do (test_what_goes_wrong_on_a_cluster_is_told_as_the_tasks_or_the_clusters).
+CALL = "__import__('dealgrid.workers').workers.unpickled(given)"
 GRACE = 5  # seconds a worker may take to end by itself
 
 
@@ -51,15 +59,39 @@ def done(
     once. `workers` processes are started (as many as there are processors for 0), or the Dask scheduler at `cluster`
     is asked. The results do not depend on how many do the work. A task whose worker is killed is done again, up to
     TRIES times, then `lost(index)` takes the place of its result, or RunError is raised without it. The first error of
-    a task is raised here and ends the rest, as Ctrl-C and closing the iterator do.
+    a task is raised here and ends the rest, as Ctrl-C and closing the iterator do. InputError where nobody answers at
+    `cluster`; RunError where its scheduler goes away, its workers all do, or they cannot load what they are sent.
     """
     todo = list(items)
-    if workers < 0:
-        raise InputError(Problem("--workers", f"{workers} workers", "1 or more", "leave it out for all processors"))
+    _refuse(workers, cluster)
     if cluster:
         return _on_cluster(task, todo, cluster, lost)
     count = min(workers or usual(), len(todo))
     return _here(task, todo, count, lost)
+
+
+def check(workers: int = 0, cluster: str = "") -> None:
+    """Refuse, before anything is begun, a number of workers that cannot be or a cluster that does not answer."""
+    _refuse(workers, cluster)
+    if cluster:
+        with _client(cluster):
+            pass
+
+
+def _refuse(workers: int, cluster: str) -> None:
+    if workers < 0:
+        raise InputError(Problem("--workers", f"{workers} workers", "1 or more", "leave it out for all processors"))
+    if workers > 1 and cluster:
+        what = "processes of this machine are asked for, and a cluster too"
+        raise InputError(Problem("--workers", what, "one of the two", "leave --workers out: the cluster has its own"))
+
+
+def _attempted(task: Callable[[T], R], item: T) -> tuple[bool, Any]:
+    """Whether a task could be done, and its result, else its error: any other error is not the task's."""
+    try:
+        return True, task(item)
+    except Exception as error:  # noqa: BLE001 - it is raised again where the results are awaited
+        return False, error
 
 
 def _gave_up(index: int, lost: Callable[[int], R] | None) -> R:
@@ -133,11 +165,7 @@ def _serve(pipe: Connection, pickled: bytes) -> None:
         except (EOFError, OSError):
             return
         try:
-            reply = (True, task(item))
-        except Exception as error:  # noqa: BLE001 - it is raised again where the results are awaited
-            reply = (False, error)
-        try:
-            pipe.send(reply)
+            pipe.send(_attempted(task, item))
         except (BrokenPipeError, ConnectionError):
             return
         except Exception as error:  # noqa: BLE001 - a result or error that cannot be pickled is the task's fault
@@ -191,6 +219,19 @@ def _here(
 
 
 @contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """Loggers that say nothing: what a library prints of a lost connection, with tracebacks, is told in our words."""
+    levels = {name: logging.getLogger(name).level for name in names}
+    try:
+        for name in names:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
 def _client(address: str) -> Iterator[Any]:
     try:
         import distributed
@@ -214,29 +255,77 @@ def _client(address: str) -> Iterator[Any]:
                 "start one with `dask scheduler`, and workers with `dask worker ADDRESS`",
             )
         ) from error
-    try:
-        yield client
-    finally:
-        client.close()
+    with _quiet("distributed", "distributed.client"):
+        try:
+            yield client
+        finally:
+            client.close()
 
 
 def _on_cluster(
     task: Callable[[T], R], items: Sequence[T], address: str, lost: Callable[[int], R] | None
 ) -> Generator[tuple[int, R], None, None]:
     with _client(address) as client:
-        import distributed
+        from distributed.scheduler import KilledWorker
 
-        futures = {client.submit(task, item, pure=False): index for index, item in enumerate(items)}
+        futures = {
+            client.submit(eval, CALL, {"given": pickle.dumps((task, item))}, pure=False): index
+            for index, item in enumerate(items)
+        }
+        arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for future in futures:
+            future.add_done_callback(arrived.put)
         try:
-            arriving: Any = distributed.as_completed(list(futures), loop=client.loop)  # type: ignore[no-untyped-call]
-            for future in arriving:
+            while futures:
+                future = _next(arrived, client, address)
                 index = futures.pop(future)
                 try:
-                    value = future.result()
-                except distributed.scheduler.KilledWorker:
-                    value = _gave_up(index, lost)
+                    is_result, value = future.result()
+                except KilledWorker:
+                    is_result, value = True, _gave_up(index, lost)
+                except Exception as error:  # none of the task's own, which are results
+                    raise _failed(address, error) from error
                 future.release()
+                if not is_result:
+                    raise value
                 yield index, value
         finally:
             with suppress(Exception):  # a scheduler that has gone has nothing left to cancel
                 client.cancel(list(futures), force=True)
+
+
+def unpickled(given: bytes) -> tuple[bool, Any]:
+    """The attempt at a task and its item, which are unpickled where the work is done."""
+    return _attempted(*pickle.loads(given))
+
+
+def _next(arrived: queue.SimpleQueue[Any], client: Any, address: str) -> Any:
+    """The next future that is done, or cannot be; RunError where no worker has been there for a while."""
+    seen = time.monotonic()
+    while True:
+        with suppress(queue.Empty):
+            return arrived.get(timeout=LOOK)
+        with suppress(Exception):  # a scheduler that goes away ends all futures, so the next look finds them
+            if client.nthreads():
+                seen = time.monotonic()
+        if time.monotonic() - seen > ABSENT:
+            raise RunError(
+                Problem("--cluster", f"the scheduler at {address} has had no worker for {ABSENT} seconds",
+                        "at least one", f"start some with `dask worker {address}`")
+            )  # fmt: skip
+
+
+def _failed(address: str, error: Exception) -> RunError:
+    """What went wrong on a cluster, and not in a task: its scheduler is gone, or it does not know the program."""
+    import distributed
+
+    if isinstance(error, (distributed.CancelledError, OSError)):
+        return RunError(
+            Problem("--cluster", f"the scheduler at {address} has gone away", "one that stays until the work is done",
+                    "look why it ended, and start it again")
+        )  # fmt: skip
+    cause = error.__cause__ or error
+    return RunError(
+        Problem("--cluster", f"the cluster at {address} cannot do the work: {type(cause).__name__}: {cause}",
+                "a scheduler and workers with this very dealgrid", "install the same version there")
+    )  # fmt: skip

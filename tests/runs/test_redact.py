@@ -1,5 +1,6 @@
 """A redacted report says nowhere what is confidential, and the same search finds it in one that is not redacted."""
 
+import datetime as dt
 import json
 import re
 import shutil
@@ -9,7 +10,8 @@ import pytest
 
 from dealgrid import Deal
 from dealgrid.problems import InputError, RunError
-from dealgrid.runs import report
+from dealgrid.output import answer, paper
+from dealgrid.runs import redact, report, store, sweep, warm
 from tests.runs.conftest import ROOT, write_notebook
 from tests.runs.test_report import everything
 
@@ -80,3 +82,96 @@ def test_the_calendar_cannot_be_hidden_and_a_redacted_report_not_resumed(root: P
     with pytest.raises(InputError, match="every table shows it"):
         report.write_report(Deal.load(root=root), [], {}, root / "reports", redact=True)
     assert not (root / "reports").exists()
+
+
+STUDY = """\
+kind: sweep
+title: Stakes where an exit pays 12.3456789x
+why: What of the multiple of 12.3456789x?
+scenario: new_deal
+notebook: 00_start_here
+set: {exit_multiple: 12.3456789x}
+grid: {microsoft_stake: [30%, 35%]}
+"""
+needs_fork = pytest.mark.skipif(not warm.is_possible(), reason="warm kernels need Linux")
+
+
+def study(root: Path, text: str = STUDY) -> Deal:
+    shutil.rmtree(root / "params" / "studies")
+    (root / "params" / "studies").mkdir()
+    (root / "params" / "studies" / "stakes.yaml").write_text(text)
+    return Deal.load(root=root)
+
+
+@needs_fork
+@pytest.mark.long
+def test_no_spelling_of_a_confidential_value_is_in_a_redacted_sweep(root: Path) -> None:
+    marked(root, "exit_multiple")
+    deal = study(root)
+    made = sweep.run_sweep(deal, "stakes", root / "reports", 2, redact=True)
+    open_copy = sweep.run_sweep(deal, "stakes", root / "open", 2)
+    text = {folder: "\n".join(each.read_text("latin-1") for each in folder.rglob("*") if each.is_file())
+            for folder in (made.folder, open_copy.folder)}  # fmt: skip
+    assert "12.3456789" in text[open_copy.folder]
+    assert "12.3456789" not in text[made.folder]
+    assert "redacted copy" in (made.folder / sweep.PAGE).read_text()
+    assert str(root) not in text[made.folder]
+    manifest = json.loads((made.folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["settings"] == {"exit_multiple": "confidential"}
+    assert manifest["notes"]["redacted"] == {"parameters": ["exit_multiple"], "left_out": []}
+    assert made.hidden == ("exit_multiple",)
+
+
+def test_a_sweep_through_what_is_confidential_is_refused_before_anything_is_written(root: Path) -> None:
+    marked(root, "microsoft_stake")
+    with pytest.raises(InputError, match="goes through microsoft_stake, which is confidential"):
+        sweep.run_sweep(study(root), "stakes", root / "reports", 2, redact=True)
+    assert not (root / "reports").exists()
+
+
+@needs_fork
+@pytest.mark.long
+def test_what_a_notebook_raises_in_a_redacted_sweep_is_not_told_and_the_sweep_can_go_on(root: Path) -> None:
+    marked(root, "exit_multiple")
+    deal = study(root)
+    raising = f"import os\nif os.path.exists({str(root / 'mark')!r}): raise ValueError(str(settings))\n"
+    write_notebook(root / "notebooks" / "00_start_here.ipynb", raising + SHOWN)
+    (root / "mark").touch()
+    with pytest.raises(RunError, match="without --redact it is told why") as raised:
+        sweep.run_sweep(deal, "stakes", root / "reports", 2, redact=True)
+    (left,) = store.list_runs(root / "reports")
+    files = [each.read_text("latin-1") for each in left.folder.rglob("*") if each.is_file()]
+    assert not any("12.3456789" in text for text in [*files, str(raised.value)])
+    assert f"--redact --resume {left.run}" in raised.value.problems[0].advice
+    (root / "mark").unlink()
+    made = sweep.run_sweep(deal, "stakes", root / "reports", 2, resume=left.run, redact=True)
+    assert made.run == left.run
+
+
+def test_the_words_of_a_paper_and_short_values_after_a_label_are_searched(root: Path, tmp_path: Path) -> None:
+    marked(root, "exit_multiple", "access_end")
+    with redact.hiding():
+        deal = redact.opened(Deal.load(root=root))
+    folder = tmp_path / "written"
+    folder.mkdir()
+    told = Deal.load(root=root).case("new_deal", {"exit_multiple": "12.3456789x"})
+    (folder / "report.pdf").write_bytes(paper.pdf([told], "x/y", dt.datetime(2026, 1, 1, tzinfo=dt.UTC), None))
+    assert b"12.3456789" not in (folder / "report.pdf").read_bytes()
+    cases = [deal.case("new_deal", {"exit_multiple": "12.3456789x"})]
+    assert "exit_multiple in report.pdf" in redact.leaks(deal, cases, folder)
+    (folder / "report.pdf").unlink()
+    row = "<tr><td>{}</td>\n<td>{}</td><td>{}</td></tr>"
+    page = folder / "page.html"
+    page.write_text(row.format(deal.parameters["exit_multiple"].label, "multiple", "5x") + "2030-12-31")
+    assert redact.leaks(deal, cases, folder) == ["exit_multiple in page.html"]
+    page.write_text(row.format(deal.parameters["access_end"].label, "date", "2030-12-31") + "5x")
+    assert redact.leaks(deal, cases, folder) == ["access_end in page.html"]
+    page.write_text(row.format(deal.parameters["exit_multiple"].label, "multiple", "confidential") + "5x 2030-12-31")
+    assert redact.leaks(deal, cases, folder) == []
+
+
+def test_a_confidential_flag_leaves_the_clauses_that_bind_as_they_are(root: Path) -> None:
+    shown = answer.clauses_finding(Deal.load(root=root).case("status_quo"))
+    marked(root, "access_ends_on_agi")
+    with redact.hiding():
+        assert answer.clauses_finding(redact.opened(Deal.load(root=root)).case("status_quo")) == shown

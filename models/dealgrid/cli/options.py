@@ -43,6 +43,10 @@ Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="The reports folder; without it `reports/` of the project.")
 ]
 Keep = Annotated[int | None, typer.Option(min=1, metavar="N", help="Then delete older runs of the name: N stay.")]
+Redact = Annotated[
+    bool,
+    typer.Option("--redact", help="A copy for outsiders: confidential parameters are hidden, derived figures kept."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 
 

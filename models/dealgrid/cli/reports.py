@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dealgrid import Deal
-from dealgrid.cli.options import CHECK_FAILED, Keep, Output, Quiet, Sets, To, send_run
+from dealgrid.cli.options import CHECK_FAILED, Keep, Output, Quiet, Redact, Sets, To, send_run
 from dealgrid.inputs import parse_settings
 from dealgrid.inputs.address import read_address
 
@@ -21,12 +21,7 @@ def report(
     name: Annotated[str | None, typer.Option(help="What the run is called; without it, by its scenarios.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Complete this unfinished run.")] = None,
     keep: Keep = None,
-    redact: Annotated[
-        bool,
-        typer.Option(
-            "--redact", help="A copy for outsiders: confidential parameters are hidden, derived figures kept."
-        ),
-    ] = False,
+    redact: Redact = False,
     to: To = None,
     quiet: Quiet = False,
 ) -> None:

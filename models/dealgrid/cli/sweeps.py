@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dealgrid import Deal
-from dealgrid.cli.options import CHECK_FAILED, Keep, Output, Quiet, To, send_run
+from dealgrid.cli.options import CHECK_FAILED, Keep, Output, Quiet, Redact, To, send_run
 from dealgrid.inputs.address import read_address
 
 
@@ -17,17 +17,22 @@ def sweep(
         int, typer.Option(min=0, metavar="N", help="Notebooks at once; without it, as many as there are processors.")
     ] = 0,
     cluster: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="A Dask scheduler that does the work: tcp://host:8786.")
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="A Dask scheduler whose workers do it, each a notebook at once: tcp://host:8786."
+        ),
     ] = "",
     resume: Annotated[str, typer.Option(metavar="RUN", help="Complete this unfinished run.")] = "",
     limit: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="What a notebook may take.")] = 600,
     output: Output = None,
     keep: Keep = None,
+    redact: Redact = False,
     to: To = None,
     quiet: Quiet = False,
 ) -> None:
     """Carry out a notebook at every point of a study, prove its numbers, and write them with a page of all points."""
     from dealgrid.output.terminal import progress, tell
+    from dealgrid.runs import redact as redaction
     from dealgrid.runs import store
     from dealgrid.runs.sweep import PAGE, run_sweep
 
@@ -46,8 +51,11 @@ def sweep(
             resume,
             lambda done, of: bar.update(task, completed=done, total=of),
             limit,
+            redact=redact,
         )
     print(f"{swept.points} points, each figure of each notebook the engine's.")
+    if swept.hidden is not None:
+        print("\n".join(redaction.told(swept.hidden)))
     for name, checks in swept.failed.items():
         print(f"NOT ZERO in {name}: {', '.join(checks)}")
     print(f"page      {swept.folder / PAGE}\nnumbers   {swept.folder / store.NUMBERS}")

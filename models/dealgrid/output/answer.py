@@ -192,7 +192,10 @@ def cash_finding(case: Case) -> str:
 def clauses_finding(case: Case) -> str:
     """Which clauses bind, and when, in a sentence."""
     found = binding_periods(case)
-    count = f"{len(found)} of {len(clauses(case.deal))} clauses bind at some time"
+    known = [row for row in clauses(case.deal) if row.name not in case.masked]
+    left = len(clauses(case.deal)) - len(known)
+    hidden = f" ({left} more are {HIDDEN})" if left else ""
+    count = f"{len(found)} of {len(known)} clauses bind at some time{hidden}"
     when = "; ".join(f"{label} ({spans(case, periods)})" for label, periods in found.items())
     return f"{titles([case])[0]}: {count}{': ' + when if when else ''}."
 

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
+import html
+import json
 import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from dealgrid.dates import MONTHS, date_of
 from dealgrid.deal import DIGITS, REDACT, STRUCTURAL, Case, Deal
 from dealgrid.explain import HIDDEN
-from dealgrid.inputs import Dated, Setting, format_value
-from dealgrid.problems import InputError, Problem, RunError
-from dealgrid.runs import store
+from dealgrid.inputs import Dated, Setting, display_value, format_value
+from dealgrid.inputs.values import UNITS
+from dealgrid.problems import DealgridError, InputError, Problem, RunError
+from dealgrid.runs import notebooks, store
+
+REDACTED = "redacted"  # in a manifest's notes: what is hidden
+NOTE = " · redacted copy: confidential parameters are hidden"
+WITHOUT = "without --redact it is told why"
 
 
 @contextlib.contextmanager
@@ -29,6 +38,21 @@ def hiding() -> Iterator[None]:
             del os.environ[REDACT]
         else:
             os.environ[REDACT] = before
+
+
+@contextlib.contextmanager
+def silent(notebook: str) -> Iterator[None]:
+    """As `hiding`, and what a notebook raises is not told, since its words may repeat what is confidential."""
+    with hiding():
+        try:
+            yield
+        except notebooks.DiedError:
+            raise  # which is said by Jupyter, of a kernel
+        except DealgridError:
+            raise RunError(
+                Problem(notebook, f"the notebook fails; {WITHOUT}", "a notebook that runs from top to bottom",
+                        "leave --redact out to see")
+            ) from None  # fmt: skip
 
 
 def opened(deal: Deal) -> Deal:
@@ -63,6 +87,14 @@ def recipe(deal: Deal, made_from: store.Recipe, cases: Sequence[Case]) -> store.
     )
 
 
+def told(names: Sequence[str]) -> list[str]:
+    """What the terminal says of a redacted copy."""
+    return [
+        f"Hidden: {', '.join(names) or 'nothing, since no parameter is confidential'}.",
+        "Figures that follow from what is hidden are kept.",
+    ]
+
+
 def leaks(deal: Deal, cases: Sequence[Case], folder: Path) -> list[str]:
     """Confidential parameters that stand in a file of a run, each with the file, never with the value."""
     patterns = {name: _pattern(name, deal, cases) for name in sorted(deal.hidden)}
@@ -85,29 +117,73 @@ def refuse_leaks(deal: Deal, cases: Sequence[Case], folder: Path) -> None:
 
 
 def _pattern(name: str, deal: Deal, cases: Sequence[Case]) -> re.Pattern[str]:
-    """The value's spellings: long ones anywhere, short ones where the parameter's name stands before them."""
-    values: list[Setting] = [deal.parameters[name].value, *(case.given[name] for case in cases)]
+    """The value's spellings: telling ones anywhere, others where the parameter's name or label stands before them."""
+    parameter = deal.parameters[name]
+    values: list[Setting] = [parameter.value, *(case.given[name] for case in cases)]
     values += [each.set[name] for each in deal.scenarios.values() if name in each.set]
     numbers = {n for value in values for n in (value.values if isinstance(value, Dated) else (float(value),))}
-    unit = deal.parameters[name].unit
-    spellings = {text for number in numbers for text in _spellings(number, unit)}
-    parts = []
-    for text in sorted(spellings):
-        bounded = r"(?<![\d.])" + re.escape(text) + r"(?!\d)"
-        is_long = len(re.sub(r"\D", "", text).strip("0")) >= DIGITS
-        parts.append(bounded if is_long else rf"\b{name}\b\W{{1,12}}" + re.escape(text) + r"(?![\d.])")
+    between = rf"(?:\W|(?<!\w){re.escape(parameter.unit)}(?!\w)){{1,16}}"  # a table has the unit in a column
+    named = rf"(?<!\w)(?:{name}|{re.escape(parameter.label)}){between}"
+    telling: set[str] = set()
+    others: set[str] = set()
+    for number in numbers:
+        for text in _spellings(number, parameter.unit):
+            (telling if _is_telling(text, number, parameter.unit) else others).add(re.escape(text))
+    parts = [rf"(?<![\d.])(?:{'|'.join(sorted(telling))})(?!\d)"] if telling else []
+    parts += [rf"{named}(?:{'|'.join(sorted(others))})(?![\w.]*\d|\w)"] if others else []
     return re.compile("|".join(parts))
 
 
+def _is_telling(text: str, number: float, unit: str) -> bool:
+    """Whether a spelling is not met by chance: it has many digits, and is not the end of a period or its beginning."""
+    if UNITS[unit].kind == "date" and math.isfinite(number):
+        day = date_of(number)
+        following = day + dt.timedelta(days=1)
+        if any((each.day, each.month % min(MONTHS.values())) == (1, 1) for each in (day, following)):
+            return False
+    return len(re.sub(r"\D", "", text).strip("0")) >= DIGITS
+
+
 def _spellings(number: float, unit: str) -> set[str]:
-    if not math.isfinite(number):
-        return {format_value(number, unit)}
-    texts = {format_value(number, unit), repr(number), f"{number * 100:.15g}", f"{number:,}"}
-    return texts | {text.strip("$%xbn") for text in texts}
+    texts = {format_value(number, unit), display_value(number, unit)}
+    if math.isfinite(number):
+        texts |= {repr(number), f"{number:g}", f"{number * 100:.15g}", f"{number:,}"}
+        texts |= {str(date_of(number).year)} if UNITS[unit].kind == "date" else set()
+    return texts | {text.strip("$%xbn×") for text in texts if any(map(str.isdigit, text))}
 
 
 def _text(path: Path) -> str:
-    """What can be read in a file: the figures of a table, the letters of anything else."""
+    """What can be read in a file: figures of a table, words of a paper, and of a page with and without its marks."""
     if path.suffix == ".parquet":
         return "\n".join(map(repr, store.figures(path)))
-    return path.read_bytes().decode("utf-8", errors="replace").replace('\\"', '"')
+    if path.suffix == ".pdf":
+        return _words(path)
+    text = path.read_bytes().decode("utf-8", errors="replace")
+    if path.suffix == ".ipynb":
+        text += "\n" + "\n".join(_strings(json.loads(text)))
+    return text + "\n" + re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^<>]*>", " ", text)))
+
+
+def _strings(found: object) -> Iterator[str]:
+    """Every text in a notebook as it is read, its lines put together again."""
+    if isinstance(found, str):
+        yield found
+    elif isinstance(found, dict):
+        yield from (each for value in found.values() for each in _strings(value))
+    elif isinstance(found, list):
+        if all(isinstance(each, str) for each in found):
+            yield "".join(found)
+        else:
+            yield from (each for value in found for each in _strings(value))
+
+
+def _words(path: Path) -> str:
+    """The words of a paper, of what is attached to it and of what it says of itself."""
+    import pypdf
+
+    paper = pypdf.PdfReader(path)
+    parts = [page.extract_text() for page in paper.pages]
+    parts += [str(value) for value in (paper.metadata or {}).values()]
+    parts += [content.decode("utf-8", errors="replace") for files in paper.attachments.values() for content in files]
+    text = "\n".join(parts)
+    return text + "\n" + re.sub(r"\s+", " ", text)

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,16 +13,15 @@ from dealgrid.analysis.compare import Comparison, compare_cases
 from dealgrid.deal import LAYERS, Case, Deal
 from dealgrid.inputs import check_settings, value_text
 from dealgrid.output import answer, paper, workbook
-from dealgrid.problems import InputError, Problem, RunError
+from dealgrid.problems import InputError, Problem
 from dealgrid.runs import notebooks, store
 from dealgrid.runs import redact as hidden
-from dealgrid.runs.review import REDACTED
 
 NOTEBOOK = Path("notebooks", "00_start_here.ipynb")
 EXECUTED, PAGE, PAPER, WORKBOOK = "start_here.ipynb", "start_here.html", "report.pdf", "deal.xlsx"
 FILES = {PAGE: "page", PAPER: "paper", WORKBOOK: "workbook", EXECUTED: "notebook", store.NUMBERS: "numbers"}
 
-REDACTED_PAGE = " · redacted copy: confidential parameters are hidden, the workbook is left out"
+REDACTED_PAGE = f"{hidden.NOTE}, the workbook is left out"
 
 Progress = Callable[[str, int, int], None]  # what is being done, how many steps are done, of how many
 
@@ -101,7 +99,7 @@ def _write(
     )
     with begun as draft:
         if redact:
-            draft.notes[REDACTED] = {"parameters": sorted(deal.hidden), "left_out": [WORKBOOK]}
+            draft.notes[hidden.REDACTED] = {"parameters": sorted(deal.hidden), "left_out": [WORKBOOK]}
         caption = paper.footer(cases, draft.run) + (REDACTED_PAGE if redact else "")
 
         def write_numbers() -> None:
@@ -109,7 +107,8 @@ def _write(
 
         def write_notebook() -> None:
             if redact:
-                done = _executed_apart(notebook, parameters)
+                with tempfile.TemporaryDirectory() as place, hidden.silent(notebook.name):
+                    done = notebooks.execute(notebook, parameters, Path(place, EXECUTED))
                 draft.write(EXECUTED, notebooks.with_parameters(done, shown))
             else:
                 with draft.writing(EXECUTED) as path:
@@ -144,26 +143,13 @@ def _write(
     return Report(draft.run, final, sentences, failed, tuple(sorted(deal.hidden)) if redact else None)
 
 
-def _executed_apart(notebook: Path, parameters: Mapping[str, object]) -> Any:
-    """A notebook carried out outside the reports folder; what it raises may say what is confidential, so it is not."""
-    with tempfile.TemporaryDirectory() as place:
-        try:
-            return notebooks.execute(notebook, parameters, Path(place, EXECUTED))
-        except RunError:
-            raise RunError(
-                Problem(notebook.name, "the notebook fails", "a notebook that runs from top to bottom",
-                        "write the report without --redact to see why")
-            ) from None  # fmt: skip
-
-
 def summary(report: Report) -> list[str]:
     """What the terminal says of a finished report: the answer, the checks, and where each file is."""
     lines = [*report.sentences, ""]
     for scenario, names in report.failed.items():
         lines.append(f"NOT ZERO in {scenario}: {', '.join(names)}")
     if report.hidden is not None:
-        lines.append(f"Hidden: {', '.join(report.hidden) or 'nothing, since no parameter is confidential'}.")
-        lines += ["The workbook is left out, since it computes; figures that follow from what is hidden are kept.", ""]
+        lines += [*hidden.told(report.hidden), "The workbook is left out, since it computes.", ""]
     width = max(map(len, FILES.values()))
     written = {file: what for file, what in FILES.items() if report.hidden is None or file != WORKBOOK}
     return [*lines, *(f"{what:<{width}}  {_shown(report.folder / file)}" for file, what in written.items())]

@@ -13,11 +13,10 @@ from dealgrid.deal import Deal
 from dealgrid.inputs import display_value
 from dealgrid.problems import InputError, Problem, RunError
 from dealgrid.runs import history, store, sweep
+from dealgrid.runs.redact import REDACTED
 
 if TYPE_CHECKING:
     import pandas as pd
-
-REDACTED = "redacted"  # in a manifest's notes: what was masked
 
 
 @dataclass(frozen=True)

@@ -164,8 +164,6 @@ def recipe(
     where = deal.root / "params"
     params = [path for folder in READ_BY_ALL for path in sorted((where / folder).glob("*.yaml"))]
     params += [path for path in [where / ACTUALS] if path.exists()]
-    package = Path(str(importlib.import_module(deal.name).__file__)).parent
-    machine = Path(__file__).parents[1]
     return Recipe(
         kind=kind,
         deal=deal.name,
@@ -173,8 +171,8 @@ def recipe(
         settings=dict(settings),
         seed=seed,
         inputs=_hashes([*params, *files], deal.root),
-        sheets=_hashes(sorted(package.glob("*.py")), package.parent),
-        code=_code(machine, deal.root),
+        sheets=sheets(deal.name),
+        code={**machine(), **_commit(deal.root)},
         packages=_packages(),
         python=platform.python_version(),
         study=study,
@@ -185,6 +183,22 @@ def recipe(
         },
         actuals={f"{pin.row}@{pin.period}": format_value(pin.value, deal.units[pin.row]) for pin in deal.actuals},
     )
+
+
+def sheets(deal: str) -> dict[str, str]:
+    """SHA-256 of each sheet of an installed deal, by path from the folder its package lies in."""
+    package = Path(str(importlib.import_module(deal).__file__)).parent
+    return _hashes(sorted(package.glob("*.py")), package.parent)
+
+
+def machine() -> dict[str, str]:
+    """The version of this program, and the SHA-256 of all its sources together."""
+    here = Path(__file__).parents[1]
+    sources = _hashes(sorted(here.rglob("*.py")), here)
+    return {
+        "version": importlib.metadata.version(PACKAGE),
+        "sha256": hashlib.sha256(json.dumps(sources).encode()).hexdigest(),
+    }
 
 
 def reached(step: str) -> None:
@@ -722,14 +736,11 @@ def _hashes(files: Iterable[Path], root: Path) -> dict[str, str]:
     }
 
 
-def _code(machine: Path, root: Path) -> dict[str, Any]:
-    """The version of the program: of its package, of its sources, and of the commit where git knows it."""
-    sources = _hashes(sorted(machine.rglob("*.py")), machine)
+def _commit(root: Path) -> dict[str, Any]:
+    """The commit a project is at, and what has been changed since, where git knows it."""
     commit = _git(root, "rev-parse", "HEAD")
     changed = _git(root, "status", "--porcelain", "--", "models", "params", "notebooks") if commit else None
     return {
-        "version": importlib.metadata.version(PACKAGE),
-        "sha256": hashlib.sha256(json.dumps(sources).encode()).hexdigest(),
         "commit": commit,
         "changed_since": None
         if changed is None
