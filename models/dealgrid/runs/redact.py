@@ -15,6 +15,7 @@ from dealgrid.explain import HIDDEN
 from dealgrid.inputs import Dated, Setting, format_value
 from dealgrid.problems import InputError, Problem, RunError
 from dealgrid.runs import store
+from dealgrid.runs.recipe import Recipe
 
 
 @contextlib.contextmanager
@@ -50,7 +51,7 @@ def settings_shown(deal: Deal, settings: Mapping[str, str]) -> dict[str, str]:
     return {name: HIDDEN if name in deal.hidden else text for name, text in settings.items()}
 
 
-def recipe(deal: Deal, made_from: store.Recipe, cases: Sequence[Case]) -> store.Recipe:
+def recipe(deal: Deal, made_from: Recipe, cases: Sequence[Case]) -> Recipe:
     """A recipe that does not tell what is confidential; a hash of a file would, to whoever guesses the rest."""
     rows = {row for case in cases for row in case.masked}
     return dataclasses.replace(

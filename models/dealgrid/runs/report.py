@@ -17,6 +17,7 @@ from dealgrid.output import answer, paper, workbook
 from dealgrid.problems import InputError, Problem, RunError
 from dealgrid.runs import notebooks, store
 from dealgrid.runs import redact as hidden
+from dealgrid.runs.recipe import recipe
 from dealgrid.runs.review import REDACTED
 
 NOTEBOOK = Path("notebooks", "00_start_here.ipynb")
@@ -90,7 +91,7 @@ def _write(
     compared = [deal.case(each, settings) for each in dict.fromkeys([*deal.scenarios, *chosen])]
     by_name = {case.scenario: case for case in compared}
     cases = [by_name[each] for each in chosen]
-    made_from = store.recipe(deal, "report", chosen, texts, [notebook])
+    made_from = recipe(deal, "report", chosen, texts, [notebook])
     shown = {**parameters, "settings": hidden.settings_shown(deal, texts)}
     if redact:
         made_from = hidden.recipe(deal, made_from, compared)

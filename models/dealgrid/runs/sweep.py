@@ -18,6 +18,7 @@ from dealgrid.inputs.sweeps import KIND, Point, Sweep
 from dealgrid.output import sweep_page
 from dealgrid.problems import DealgridError, InputError, Problem, RunError
 from dealgrid.runs import handed, notebooks, store
+from dealgrid.runs.recipe import recipe
 
 SWEEP = KIND.name
 ENGINE = "dealgrid"  # papermill's, with warm kernels
@@ -92,7 +93,7 @@ def run_sweep(
     settings = _texts(deal, study.set)
     scenarios = list(dict.fromkeys(point.scenario for point in study.points))
     inputs = [deal.root / "params" / "studies" / f"{name}.yaml", notebook]
-    made_from = store.recipe(deal, SWEEP, scenarios, settings, inputs, study=name)
+    made_from = recipe(deal, SWEEP, scenarios, settings, inputs, study=name)
     begun = store.resume(folder, resume, made_from) if resume else store.new_run(folder, name, made_from)
     with begun as draft:
         files = _files(study)
