@@ -267,8 +267,9 @@ class _Side:
         self.table, self.overlay, self.parties = table, overlay, parties
         self.rows = list(dict.fromkeys(name for party in parties for name in party.rows))
         study = table.study
-        self.crowd = Crowd(
-            table.deal, study.scenario, self.rows, table.seed, {**study.set, **overlay.set},
+        everyone = list(dict.fromkeys(name for party in study.parties for name in party.rows))
+        self.crowd = Crowd(  # with the rows of all parties, so that all sides share one kernel: compiling takes longest
+            table.deal, study.scenario, everyone, table.seed, {**study.set, **overlay.set},
             believed=overlay.believe, varying=table.terms, planned=len(table.across) * len(table.up) * table.count,
             say=table.say,
         )  # fmt: skip
