@@ -12,6 +12,7 @@ import pytest
 from dealgrid import Deal
 from dealgrid.problems import InputError, RunError
 from dealgrid.runs import fetch, remote, review, store
+from dealgrid.runs.recipe import recipe
 from tests.runs.ftp_server import serving
 from tests.runs.test_remote import Flaky, flaky  # noqa: F401 - a fixture
 from tests.runs.test_review import command, doctor, make
@@ -153,9 +154,9 @@ def test_killed_and_failing_senders_leave_no_run_that_is_done_too_early(
 def test_unfinished_and_foreign_folders_are_listed_as_in_a_reports_folder(tmp_path: Path, deal: Deal) -> None:
     folder = tmp_path / "reports"
     make(folder, deal, {})
-    with pytest.raises(KeyboardInterrupt), store.new_run(folder, "left", store.recipe(deal, "report", [], {})):
+    with pytest.raises(KeyboardInterrupt), store.new_run(folder, "left", recipe(deal, "report", [], {})):
         raise KeyboardInterrupt
-    with pytest.raises(ZeroDivisionError), store.new_run(folder, "broken", store.recipe(deal, "report", [], {})):
+    with pytest.raises(ZeroDivisionError), store.new_run(folder, "broken", recipe(deal, "report", [], {})):
         raise ZeroDivisionError("no")
     (folder / "new_deal" / "notes").mkdir()
     (folder / "new_deal" / "20269999T000000Z-01234567").mkdir()

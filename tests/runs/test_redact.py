@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dealgrid import Deal
-from dealgrid.problems import InputError, RunError
 from dealgrid.output import answer, paper
+from dealgrid.problems import InputError, RunError
 from dealgrid.runs import redact, report, store, sweep, warm
 from tests.runs.conftest import ROOT, write_notebook
 from tests.runs.test_report import everything

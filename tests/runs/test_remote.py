@@ -21,6 +21,7 @@ from dealgrid.cli import app
 from dealgrid.inputs.address import read_address
 from dealgrid.problems import InputError, RunError
 from dealgrid.runs import remote, store
+from dealgrid.runs.recipe import recipe
 
 
 class Flaky(MemoryFileSystem):
@@ -75,7 +76,7 @@ fsspec.register_implementation("flaky", Flaky, clobber=True)
 def reports(tmp_path_factory: pytest.TempPathFactory, deal: Deal) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "reports"
     case = deal.case("new_deal")
-    with store.new_run(folder, "new_deal", store.recipe(deal, "report", ["new_deal"], {})) as draft:
+    with store.new_run(folder, "new_deal", recipe(deal, "report", ["new_deal"], {})) as draft:
         for name in ("page.html", "empty.txt", "notebooks/one.ipynb", "notebooks/two.ipynb"):
             draft.write(name, "" if name == "empty.txt" else name * 1000)
         store.write_numbers(draft, [case])

@@ -15,6 +15,7 @@ from dealgrid import Deal
 from dealgrid.cli import main
 from dealgrid.problems import InputError, RunError
 from dealgrid.runs import history, review, store
+from dealgrid.runs.recipe import recipe
 from tests.runs.conftest import ROOT
 
 NAME = "new_deal"
@@ -22,7 +23,7 @@ NAME = "new_deal"
 
 def make(reports: Path, deal: Deal, settings: dict[str, str], name: str = NAME) -> store.Listed:
     cases = [deal.case(each, settings) for each in ("status_quo", "new_deal")]
-    made_from = store.recipe(deal, "report", ["status_quo", "new_deal"], settings)
+    made_from = recipe(deal, "report", ["status_quo", "new_deal"], settings)
     with store.new_run(reports, name, made_from) as draft:
         store.write_numbers(draft, cases)
         draft.write("page.html", "<p>page</p>")
@@ -216,7 +217,7 @@ def test_the_command_lists_shows_verifies_and_compares(
 
 def test_an_unfinished_run_is_neither_verified_nor_compared(tmp_path: Path, deal: Deal) -> None:
     done = make(tmp_path, deal, {})
-    with pytest.raises(KeyboardInterrupt), store.new_run(tmp_path, NAME, store.recipe(deal, "report", [], {})) as draft:
+    with pytest.raises(KeyboardInterrupt), store.new_run(tmp_path, NAME, recipe(deal, "report", [], {})) as draft:
         raise KeyboardInterrupt
     left = store.find_run(tmp_path, draft.run)
     with pytest.raises(InputError, match="the run is unfinished"):

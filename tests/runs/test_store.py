@@ -22,16 +22,17 @@ import pytest
 from dealgrid import Deal
 from dealgrid.problems import InputError, RunError
 from dealgrid.runs import store
+from dealgrid.runs.recipe import Recipe, _code, recipe
 
 NAME = "new_deal"
 
 
 @pytest.fixture(scope="module")
-def made_from(deal: Deal) -> store.Recipe:
-    return store.recipe(deal, "report", ["status_quo", "new_deal"], {"microsoft_stake": "30%"})
+def made_from(deal: Deal) -> Recipe:
+    return recipe(deal, "report", ["status_quo", "new_deal"], {"microsoft_stake": "30%"})
 
 
-def make(reports: Path, made_from: store.Recipe, deal: Deal) -> Path:
+def make(reports: Path, made_from: Recipe, deal: Deal) -> Path:
     case = deal.case("new_deal")
     with store.new_run(reports, NAME, made_from) as draft:
         draft.write("page.html", "<p>page</p>")
@@ -49,7 +50,7 @@ def manifest(run: Path) -> dict[str, Any]:
 
 
 def test_a_finished_run_is_listed_as_done_and_latest_points_at_it(
-    tmp_path: Path, made_from: store.Recipe, deal: Deal
+    tmp_path: Path, made_from: Recipe, deal: Deal
 ) -> None:
     run = make(tmp_path, made_from, deal)
     assert [(each.run, each.status) for each in store.list_runs(tmp_path)] == [(f"{NAME}/{run.name}", "done")]
@@ -57,7 +58,7 @@ def test_a_finished_run_is_listed_as_done_and_latest_points_at_it(
     assert [path.name for path in (tmp_path / NAME).iterdir() if path.name.startswith(".")] == []
 
 
-def test_the_manifest_holds_the_hash_of_every_file(tmp_path: Path, made_from: store.Recipe, deal: Deal) -> None:
+def test_the_manifest_holds_the_hash_of_every_file(tmp_path: Path, made_from: Recipe, deal: Deal) -> None:
     run = make(tmp_path, made_from, deal)
     files = {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file()}
     del files["manifest.json"]
@@ -66,9 +67,7 @@ def test_the_manifest_holds_the_hash_of_every_file(tmp_path: Path, made_from: st
     assert len(found) == 2
 
 
-def test_the_manifest_holds_the_hash_of_every_input(
-    tmp_path: Path, made_from: store.Recipe, deal: Deal, place: Path
-) -> None:
+def test_the_manifest_holds_the_hash_of_every_input(tmp_path: Path, made_from: Recipe, deal: Deal, place: Path) -> None:
     said = manifest(make(tmp_path, made_from, deal))
     folders = [place / "params" / "base", place / "params" / "scenarios"]
     expected = {path.relative_to(place).as_posix() for folder in folders for path in folder.glob("*.yaml")}
@@ -83,7 +82,7 @@ def test_the_manifest_holds_the_hash_of_every_input(
     assert said["packages"]["numpy"] == np.__version__
 
 
-def test_the_numbers_are_those_of_the_case_bit_for_bit(tmp_path: Path, made_from: store.Recipe, deal: Deal) -> None:
+def test_the_numbers_are_those_of_the_case_bit_for_bit(tmp_path: Path, made_from: Recipe, deal: Deal) -> None:
     run = make(tmp_path, made_from, deal)
     case = deal.case("new_deal")
     table = pq.read_table(run / "numbers.parquet").to_pandas()
@@ -95,24 +94,24 @@ def test_the_numbers_are_those_of_the_case_bit_for_bit(tmp_path: Path, made_from
         assert list(lines["period"].dropna()) == ([] if once else list(case.calendar.periods))
 
 
-def test_a_finished_run_is_read_only(tmp_path: Path, made_from: store.Recipe, deal: Deal) -> None:
+def test_a_finished_run_is_read_only(tmp_path: Path, made_from: Recipe, deal: Deal) -> None:
     run = make(tmp_path, made_from, deal)
     modes = {path.name: stat.filemode(path.stat().st_mode) for path in run.iterdir()}
     assert {name for name, mode in modes.items() if "w" in mode} == set()
 
 
-def test_the_same_recipe_has_the_same_hash_and_another_setting_another(deal: Deal, made_from: store.Recipe) -> None:
-    again = store.recipe(deal, "report", ["status_quo", "new_deal"], {"microsoft_stake": "30%"})
-    other = store.recipe(deal, "report", ["status_quo", "new_deal"], {"microsoft_stake": "31%"})
+def test_the_same_recipe_has_the_same_hash_and_another_setting_another(deal: Deal, made_from: Recipe) -> None:
+    again = recipe(deal, "report", ["status_quo", "new_deal"], {"microsoft_stake": "30%"})
+    other = recipe(deal, "report", ["status_quo", "new_deal"], {"microsoft_stake": "31%"})
     assert again.hash == made_from.hash != other.hash
 
 
 def test_a_folder_without_git_gives_a_recipe_without_a_commit(
     deal: Deal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert store.recipe(deal, "report", [], {}).code["commit"] is None  # the folder of the tests is no repository
+    assert recipe(deal, "report", [], {}).code["commit"] is None  # the folder of the tests is no repository
     monkeypatch.setenv("PATH", str(tmp_path))  # and here there is no git at all
-    code = store.recipe(deal, "report", [], {}).code
+    code = recipe(deal, "report", [], {}).code
     assert code["commit"] is code["changed_since"] is None
     assert len(code["sha256"]) == 64
 
@@ -125,9 +124,9 @@ def test_a_changed_repository_is_said_to_be_changed(tmp_path: Path) -> None:
     git = ["git", "-C", str(tmp_path), "-c", "user.name=test", "-c", "user.email=test@example.com"]
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
         subprocess.run([*git, *words], check=True, capture_output=True)
-    assert store._code(tmp_path, tmp_path)["changed_since"] == []
+    assert _code(tmp_path, tmp_path)["changed_since"] == []
     (tmp_path / "params" / "a.yaml").write_text("a: 2\n", encoding="utf-8")
-    code = store._code(tmp_path, tmp_path)
+    code = _code(tmp_path, tmp_path)
     assert code["changed_since"] == ["params/a.yaml"]
     assert len(code["commit"]) == 40
 
@@ -149,12 +148,12 @@ def write_files(draft: store.Draft) -> Path:
     return store.publish(draft, checks={"new_deal": []})
 
 
-def begin(reports: Path, made_from: store.Recipe) -> None:
+def begin(reports: Path, made_from: Recipe) -> None:
     with store.new_run(reports, NAME, made_from) as draft:
         write_files(draft)
 
 
-def take_up(reports: Path, run: str, made_from: store.Recipe) -> None:
+def take_up(reports: Path, run: str, made_from: Recipe) -> None:
     with store.resume(reports, run, made_from) as draft:
         write_files(draft)
 
@@ -191,7 +190,7 @@ def assert_whole(run: Path) -> None:
         assert said["files"][file]["sha256"] == hashlib.sha256(content.encode()).hexdigest()
 
 
-def complete(reports: Path, made_from: store.Recipe) -> None:
+def complete(reports: Path, made_from: Recipe) -> None:
     """Resume what is unfinished, and look that it is what an undisturbed run would have been."""
     for run in published(reports):
         assert_whole(run)
@@ -226,7 +225,7 @@ def complete(reports: Path, made_from: store.Recipe) -> None:
 @needs_fork
 @pytest.mark.parametrize("last", range(1, len(STEPS) + 1), ids=lambda last: f"{last}-{STEPS[last - 1]}")
 def test_a_run_killed_at_any_step_is_published_whole_or_not_at_all_and_can_be_completed(
-    last: int, tmp_path: Path, made_from: store.Recipe
+    last: int, tmp_path: Path, made_from: Recipe
 ) -> None:
     assert in_a_child(lambda: begin(tmp_path, made_from), last) == STEPS[:last]
     assert len(published(tmp_path)) == (last > STEPS.index("manifest sealed") + 1)
@@ -235,9 +234,7 @@ def test_a_run_killed_at_any_step_is_published_whole_or_not_at_all_and_can_be_co
 
 @needs_fork
 @pytest.mark.parametrize("last", range(1, len(RESUMED) + 1), ids=lambda last: f"{last}-{RESUMED[last - 1]}")
-def test_a_resumed_run_killed_at_any_step_can_be_resumed_again(
-    last: int, tmp_path: Path, made_from: store.Recipe
-) -> None:
+def test_a_resumed_run_killed_at_any_step_can_be_resumed_again(last: int, tmp_path: Path, made_from: Recipe) -> None:
     in_a_child(lambda: begin(tmp_path, made_from), 8)
     (listed,) = store.list_runs(tmp_path)
     assert in_a_child(lambda: take_up(tmp_path, listed.run, made_from), last) == RESUMED[:last]
@@ -245,7 +242,7 @@ def test_a_resumed_run_killed_at_any_step_can_be_resumed_again(
 
 
 @needs_fork
-def test_a_deletion_killed_midway_leaves_no_run_half_there(tmp_path: Path, made_from: store.Recipe) -> None:
+def test_a_deletion_killed_midway_leaves_no_run_half_there(tmp_path: Path, made_from: Recipe) -> None:
     begin(tmp_path, made_from)
     (listed,) = store.list_runs(tmp_path)
     assert in_a_child(lambda: store.delete(listed), 1) == ["out of sight"]
@@ -256,7 +253,7 @@ def test_a_deletion_killed_midway_leaves_no_run_half_there(tmp_path: Path, made_
 
 @needs_fork
 def test_a_run_that_is_being_written_is_seen_as_running_and_cannot_be_resumed(
-    tmp_path: Path, made_from: store.Recipe
+    tmp_path: Path, made_from: Recipe
 ) -> None:
     with store.new_run(tmp_path, NAME, made_from) as draft:
         child = os.fork()
@@ -276,7 +273,7 @@ def test_a_run_that_is_being_written_is_seen_as_running_and_cannot_be_resumed(
     assert [each.status for each in store.list_runs(tmp_path)] == ["done"]
 
 
-def test_a_run_begun_with_other_inputs_is_not_completed_with_these(tmp_path: Path, made_from: store.Recipe) -> None:
+def test_a_run_begun_with_other_inputs_is_not_completed_with_these(tmp_path: Path, made_from: Recipe) -> None:
     with pytest.raises(KeyboardInterrupt), store.new_run(tmp_path, NAME, made_from):
         raise KeyboardInterrupt
     (listed,) = store.list_runs(tmp_path)
@@ -291,7 +288,7 @@ def test_a_run_begun_with_other_inputs_is_not_completed_with_these(tmp_path: Pat
         take_up(tmp_path, listed.run, made_from)
 
 
-def test_what_fails_halfway_through_a_file_leaves_no_file_of_that_name(tmp_path: Path, made_from: store.Recipe) -> None:
+def test_what_fails_halfway_through_a_file_leaves_no_file_of_that_name(tmp_path: Path, made_from: Recipe) -> None:
     def fail(draft: store.Draft) -> None:
         draft.write("whole.txt", "whole")
         with draft.writing("half.txt") as path:
@@ -309,7 +306,7 @@ def test_what_fails_halfway_through_a_file_leaves_no_file_of_that_name(tmp_path:
 
 
 def test_a_run_is_found_by_name_place_or_folder_and_a_wrong_one_gets_the_nearest(
-    tmp_path: Path, made_from: store.Recipe
+    tmp_path: Path, made_from: Recipe
 ) -> None:
     begin(tmp_path, made_from)
     begin(tmp_path, made_from)
@@ -324,7 +321,7 @@ def test_a_run_is_found_by_name_place_or_folder_and_a_wrong_one_gets_the_nearest
         store.find_run(tmp_path, "letters")
 
 
-def test_foreign_and_damaged_folders_are_not_taken_for_runs(tmp_path: Path, made_from: store.Recipe) -> None:
+def test_foreign_and_damaged_folders_are_not_taken_for_runs(tmp_path: Path, made_from: Recipe) -> None:
     begin(tmp_path, made_from)
     for foreign in ("notes/today", f"{NAME}/copy of a run", f"{NAME}/20260101T000000Z-0123456"):
         (tmp_path / foreign).mkdir(parents=True)
@@ -334,7 +331,7 @@ def test_foreign_and_damaged_folders_are_not_taken_for_runs(tmp_path: Path, made
     assert (good.status, good.is_good) == ("done", True)
 
 
-def make_at(reports: Path, made_from: store.Recipe, day: int, failed: Sequence[str] = ()) -> str:
+def make_at(reports: Path, made_from: Recipe, day: int, failed: Sequence[str] = ()) -> str:
     """A run as if it had been made on a day of 2026."""
     with store.new_run(reports, NAME, made_from) as draft:
         draft.started = dt.datetime(2026, 1, day, tzinfo=dt.UTC)
@@ -346,7 +343,7 @@ def make_at(reports: Path, made_from: store.Recipe, day: int, failed: Sequence[s
     return draft.run
 
 
-def test_keep_deletes_the_older_runs_but_never_the_last_good_one(tmp_path: Path, made_from: store.Recipe) -> None:
+def test_keep_deletes_the_older_runs_but_never_the_last_good_one(tmp_path: Path, made_from: Recipe) -> None:
     good = [make_at(tmp_path, made_from, day) for day in (1, 2)]
     bad = [make_at(tmp_path, made_from, day, ["check_cash"]) for day in (3, 4, 5)]
     assert store.keep(tmp_path, NAME, 9) == []
@@ -359,7 +356,7 @@ def test_keep_deletes_the_older_runs_but_never_the_last_good_one(tmp_path: Path,
 
 
 def test_keep_tidies_what_failed_before_the_kept_runs_and_leaves_what_came_after(
-    tmp_path: Path, made_from: store.Recipe
+    tmp_path: Path, made_from: Recipe
 ) -> None:
     old = tmp_path / NAME / ".20251231T000000Z-01234567.unfinished"
     (old / "points").mkdir(parents=True)
@@ -371,7 +368,7 @@ def test_keep_tidies_what_failed_before_the_kept_runs_and_leaves_what_came_after
 
 
 def test_a_run_that_fails_stays_unpublished_and_says_why_without_naming_this_machine(
-    tmp_path: Path, made_from: store.Recipe
+    tmp_path: Path, made_from: Recipe
 ) -> None:
     with pytest.raises(ValueError, match="broken"), store.new_run(tmp_path, NAME, made_from):
         raise ValueError(f"broken: {tmp_path / 'deep' / 'file.txt'}")
@@ -387,10 +384,11 @@ import sys
 from pathlib import Path
 from dealgrid import Deal
 from dealgrid.runs import store
+from dealgrid.runs.recipe import recipe
 deal = Deal.load(root=Path(sys.argv[2]))
 case = deal.case("new_deal")
 while True:
-    with store.new_run(Path(sys.argv[1]), "new_deal", store.recipe(deal, "report", [], {})) as draft:
+    with store.new_run(Path(sys.argv[1]), "new_deal", recipe(deal, "report", [], {})) as draft:
         store.write_numbers(draft, [case])
         print("written", flush=True)
         store.publish(draft, [case])
@@ -412,13 +410,13 @@ def test_a_killed_process_leaves_only_its_unfinished_folder(tmp_path: Path, plac
     assert {each.status for each in store.list_runs(tmp_path)} <= {"done", "unfinished"}
 
 
-def write_one(reports: Path, made_from: store.Recipe, names: Any) -> None:
+def write_one(reports: Path, made_from: Recipe, names: Any) -> None:
     with store.new_run(reports, NAME, made_from) as draft:
         draft.write("page.html", str(os.getpid()))
         names.put(store.publish(draft, []).name)
 
 
-def test_writers_at_once_never_collide(tmp_path: Path, made_from: store.Recipe) -> None:
+def test_writers_at_once_never_collide(tmp_path: Path, made_from: Recipe) -> None:
     names: Any = multiprocessing.get_context("spawn").Queue()
     start: Callable[..., Any] = multiprocessing.get_context("spawn").Process
     writers = [start(target=write_one, args=(tmp_path, made_from, names)) for _ in range(3)]
@@ -432,7 +430,7 @@ def test_writers_at_once_never_collide(tmp_path: Path, made_from: store.Recipe) 
     assert (tmp_path / NAME / "latest.txt").read_text(encoding="utf-8").strip() == max(found)
 
 
-def test_a_file_in_place_of_the_folder_is_a_clear_error(tmp_path: Path, made_from: store.Recipe) -> None:
+def test_a_file_in_place_of_the_folder_is_a_clear_error(tmp_path: Path, made_from: Recipe) -> None:
     (tmp_path / "reports").write_text("", encoding="utf-8")
     with (
         pytest.raises(RunError, match="the run cannot be written") as caught,
@@ -442,7 +440,7 @@ def test_a_file_in_place_of_the_folder_is_a_clear_error(tmp_path: Path, made_fro
     assert "--output" in str(caught.value)
 
 
-def test_a_read_only_folder_is_a_clear_error(tmp_path: Path, made_from: store.Recipe) -> None:
+def test_a_read_only_folder_is_a_clear_error(tmp_path: Path, made_from: Recipe) -> None:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         pytest.skip("root may write anywhere")
     tmp_path.chmod(0o555)
@@ -464,13 +462,13 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("disk", ["ro"], indirect=True)
-def test_a_read_only_disk_is_a_clear_error(disk: Path, made_from: store.Recipe) -> None:
+def test_a_read_only_disk_is_a_clear_error(disk: Path, made_from: Recipe) -> None:
     with pytest.raises(RunError, match="Read-only file system"), store.new_run(disk, NAME, made_from):
         pass
 
 
 @pytest.mark.parametrize("disk", ["size=64k"], indirect=True)
-def test_a_full_disk_is_a_clear_error(disk: Path, made_from: store.Recipe, deal: Deal) -> None:
+def test_a_full_disk_is_a_clear_error(disk: Path, made_from: Recipe, deal: Deal) -> None:
     with pytest.raises(RunError, match="No space left"), store.new_run(disk, NAME, made_from) as draft:
         [draft.write(file, b"x" * size) for file, size in {"small.txt": 2, "large.bin": 200_000}.items()]
     assert published(disk) == []
@@ -484,7 +482,7 @@ def test_a_full_disk_is_a_clear_error(disk: Path, made_from: store.Recipe, deal:
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "-x", "Ä"])
-def test_a_name_that_could_leave_the_folder_is_refused(name: str, tmp_path: Path, made_from: store.Recipe) -> None:
+def test_a_name_that_could_leave_the_folder_is_refused(name: str, tmp_path: Path, made_from: Recipe) -> None:
     with pytest.raises(RunError, match="cannot name a run"), store.new_run(tmp_path, name, made_from):
         pass
 
@@ -501,7 +499,7 @@ def test_an_unknown_scenario_writes_nothing(tmp_path: Path, deal: Deal) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_older_run_that_finishes_later_leaves_latest_at_the_newer(tmp_path: Path, made_from: store.Recipe) -> None:
+def test_an_older_run_that_finishes_later_leaves_latest_at_the_newer(tmp_path: Path, made_from: Recipe) -> None:
     with store.new_run(tmp_path, NAME, made_from) as older:
         with store.new_run(tmp_path, NAME, made_from) as newer:
             final = store.publish(newer, [])

@@ -313,7 +313,8 @@ def _show_map(found: Bargaining, seen: pd.DataFrame, turned: pd.DataFrame | None
 def _keep(deal: Deal, found: Bargaining, seen: pd.DataFrame, turned: pd.DataFrame | None, reports: Path) -> Path:
     """The run: map and beliefs as Parquet, the page as HTML."""
     from dealgrid.output import maps
-    from dealgrid.runs.store import new_run, publish, recipe
+    from dealgrid.runs.recipe import recipe
+    from dealgrid.runs.store import new_run, publish
 
     study = found.study
     scenarios = [study.scenario, study.present, *study.marks]

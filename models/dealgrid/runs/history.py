@@ -12,6 +12,7 @@ from dealgrid.deal import LAYERS, Deal
 from dealgrid.inputs import display_value, save_scenario
 from dealgrid.problems import InputError, Problem, RunError
 from dealgrid.runs import store
+from dealgrid.runs.recipe import Recipe, moved, recipe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +139,7 @@ def _make(root: Path, scenario: str, settings: Mapping[str, str]) -> None:
     deal = Deal.load(root=root)
     case = deal.case(scenario, settings)
     name = scenario.replace(LAYERS, "-with-")
-    with store.new_run(root / "reports", name, store.recipe(deal, "example", [scenario], settings)) as draft:
+    with store.new_run(root / "reports", name, recipe(deal, "example", [scenario], settings)) as draft:
         store.write_numbers(draft, [case])
         store.publish(draft, [case])
 
@@ -187,21 +188,21 @@ def damage(run: store.Listed) -> Problem | None:
 def _told(lines: Sequence[tuple[store.Listed, Any]]) -> list[dict[str, Any]]:
     """Each run with what moved since the one before it."""
     told: list[dict[str, Any]] = []
-    before: tuple[store.Recipe, float] | None = None
+    before: tuple[Recipe, float] | None = None
     for run, line in lines:
-        recipe, value = _recipe(run), float(line.value)
+        made_from, value = _recipe(run), float(line.value)
         change = None if before is None else value - before[1]
-        moved = store.moved(before[0], recipe) if before else None
-        why = "; ".join(moved.figures + moved.environment) or NOTHING if moved else FIRST
-        kinds = moved.kinds if moved else ""
+        differs = moved(before[0], made_from) if before else None
+        why = "; ".join(differs.figures + differs.environment) or NOTHING if differs else FIRST
+        kinds = differs.kinds if differs else ""
         told.append(
             {"run": run.run, "started": run.started, "value": value, "change": change, "kinds": kinds, "why": why}
         )
-        before = (recipe, value)
+        before = (made_from, value)
     return told
 
 
-def _recipe(run: store.Listed) -> store.Recipe:
+def _recipe(run: store.Listed) -> Recipe:
     try:
         return store.recipe_of(run)
     except InputError as error:

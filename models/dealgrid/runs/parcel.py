@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dealgrid.deal import Deal
 from dealgrid.problems import Problem, RunError
-from dealgrid.runs import store
+from dealgrid.runs import recipe
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def packed(deal: Deal, notebook: Path) -> Parcel:
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as files:
         for path in [*params, notebook]:
             files.write(path, path.relative_to(deal.root).as_posix())
-    return Parcel(content.getvalue(), deal.name, store.sheets(deal.name), store.machine())
+    return Parcel(content.getvalue(), deal.name, recipe.sheets(deal.name), recipe.machine())
 
 
 @contextlib.contextmanager
@@ -49,12 +49,12 @@ def refuse_other_program(parcel: Parcel) -> None:
     """RunError, naming this machine, where the deal or the program here is not the one the parcel was packed with."""
     where = f"the worker on {platform.node()}"
     try:
-        here = store.sheets(parcel.deal)
+        here = recipe.sheets(parcel.deal)
     except ModuleNotFoundError:
         what = f"the deal {parcel.deal} is not installed there"
         raise RunError(Problem(where, what, "the same deal as here", "install it there")) from None
     told = [name for name in sorted({*here, *parcel.sheets}) if here.get(name) != parcel.sheets.get(name)]
-    machine = store.machine()
+    machine = recipe.machine()
     if machine != parcel.machine:
         versions = machine["version"], parcel.machine["version"]
         told.append("dealgrid " + (" instead of ".join(versions) if versions[0] != versions[1] else versions[0]))

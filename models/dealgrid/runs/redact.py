@@ -20,6 +20,7 @@ from dealgrid.inputs import Dated, Setting, display_value, format_value
 from dealgrid.inputs.values import UNITS
 from dealgrid.problems import DealgridError, InputError, Problem, RunError
 from dealgrid.runs import notebooks, store
+from dealgrid.runs.recipe import Recipe
 
 REDACTED = "redacted"  # in a manifest's notes: what is hidden
 NOTE = " · redacted copy: confidential parameters are hidden"
@@ -74,7 +75,7 @@ def settings_shown(deal: Deal, settings: Mapping[str, str]) -> dict[str, str]:
     return {name: HIDDEN if name in deal.hidden else text for name, text in settings.items()}
 
 
-def recipe(deal: Deal, made_from: store.Recipe, cases: Sequence[Case]) -> store.Recipe:
+def recipe(deal: Deal, made_from: Recipe, cases: Sequence[Case]) -> Recipe:
     """A recipe that does not tell what is confidential; a hash of a file would, to whoever guesses the rest."""
     rows = {row for case in cases for row in case.masked}
     return dataclasses.replace(

@@ -16,6 +16,7 @@ from dealgrid.output import answer, paper, workbook
 from dealgrid.problems import InputError, Problem
 from dealgrid.runs import notebooks, store
 from dealgrid.runs import redact as hidden
+from dealgrid.runs.recipe import recipe
 
 NOTEBOOK = Path("notebooks", "00_start_here.ipynb")
 EXECUTED, PAGE, PAPER, WORKBOOK = "start_here.ipynb", "start_here.html", "report.pdf", "deal.xlsx"
@@ -88,7 +89,7 @@ def _write(
     compared = [deal.case(each, settings) for each in dict.fromkeys([*deal.scenarios, *chosen])]
     by_name = {case.scenario: case for case in compared}
     cases = [by_name[each] for each in chosen]
-    made_from = store.recipe(deal, "report", chosen, texts, [notebook])
+    made_from = recipe(deal, "report", chosen, texts, [notebook])
     shown = {**parameters, "settings": hidden.settings_shown(deal, texts)}
     if redact:
         made_from = hidden.recipe(deal, made_from, compared)

@@ -13,6 +13,7 @@ from dealgrid.deal import Deal
 from dealgrid.inputs import display_value
 from dealgrid.problems import InputError, Problem, RunError
 from dealgrid.runs import history, store, sweep
+from dealgrid.runs.recipe import ACTUALS, READ_BY_ALL, Moved, Recipe, moved, recipe
 from dealgrid.runs.redact import REDACTED
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Verified:
 
     run: str
     files: tuple[str, ...]
-    moved: store.Moved
+    moved: Moved
     numbers: int
     equal: int
     different: tuple[tuple[str, str, str, float, float], ...]
@@ -65,13 +66,13 @@ def verify(deal: Deal, run: store.Listed) -> Verified:
         (*map(str, line), float(one), float(other))
         for line, one, other in zip(lines, told[~near], made[~near], strict=True)
     )
-    return Verified(run.run, wrong, store.moved(begun, now), len(frame), int(equal.sum()), different)  # type: ignore[arg-type]
+    return Verified(run.run, wrong, moved(begun, now), len(frame), int(equal.sum()), different)  # type: ignore[arg-type]
 
 
-def recipe_now(deal: Deal, begun: store.Recipe) -> store.Recipe:
+def recipe_now(deal: Deal, begun: Recipe) -> Recipe:
     """What a run would be made from if it were made here and now."""
     extra = [deal.root / name for name in begun.inputs if not _is_read_by_all(name)]
-    return store.recipe(
+    return recipe(
         deal,
         begun.kind,
         begun.scenarios,
@@ -116,7 +117,7 @@ def verdict(found: Verified) -> list[str]:
     return lines
 
 
-def compared(before: store.Listed, after: store.Listed) -> tuple[pd.DataFrame, store.Moved]:
+def compared(before: store.Listed, after: store.Listed) -> tuple[pd.DataFrame, Moved]:
     """The figures in which two runs differ, the later one's own scenarios first, and what they are made from."""
     for run in (before, after):
         if run.status != store.DONE:
@@ -126,7 +127,7 @@ def compared(before: store.Listed, after: store.Listed) -> tuple[pd.DataFrame, s
     places = {scenario: place for place, scenario in enumerate(begun.scenarios)}
     order = frame["scenario"].map(lambda scenario: places.get(scenario, len(places)))
     frame = frame.iloc[np.argsort(order.to_numpy(), kind="stable")].reset_index(drop=True)
-    return frame, store.moved(store.recipe_of(before), begun)
+    return frame, moved(store.recipe_of(before), begun)
 
 
 def told(run: store.Listed) -> list[tuple[str, str]]:
@@ -176,7 +177,7 @@ def _refuse(deal: Deal, run: store.Listed) -> None:
         raise InputError(problems)
 
 
-def _made_again(deal: Deal, begun: store.Recipe, frame: pd.DataFrame) -> np.ndarray:
+def _made_again(deal: Deal, begun: Recipe, frame: pd.DataFrame) -> np.ndarray:
     """Every figure of a table of numbers, made again; nan, or an infinity, where there is no such figure now."""
     figures: dict[tuple[str, str, str], float] = {}
     by_name = sweep.cases_of(deal, begun.study) if begun.kind == sweep.SWEEP else {}
@@ -196,4 +197,4 @@ def _made_again(deal: Deal, begun: store.Recipe, frame: pd.DataFrame) -> np.ndar
 
 def _is_read_by_all(name: str) -> bool:
     parts = Path(name).parts
-    return parts[0] == "params" and (parts[-1] == store.ACTUALS or parts[1] in store.READ_BY_ALL)
+    return parts[0] == "params" and (parts[-1] == ACTUALS or parts[1] in READ_BY_ALL)

@@ -7,14 +7,10 @@ import dataclasses
 import datetime as dt
 import difflib
 import hashlib
-import importlib
-import importlib.metadata
 import json
 import os
-import platform
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,14 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dealgrid.deal import Case, Deal
-from dealgrid.inputs import format_value, value_text
+from dealgrid.deal import Case
 from dealgrid.problems import InputError, Problem, RunError
 from dealgrid.runs.lock import HeldError, held, is_held
+from dealgrid.runs.recipe import Recipe, moved
 
 MANIFEST = "manifest.json"
 NUMBERS = "numbers.parquet"
-ACTUALS = "actuals.yaml"
 LATEST = "latest.txt"  # a text, because making a symbolic link needs special rights on Windows
 UNFINISHED, GOING = ".unfinished", ".deleting"
 LOCK = ".lock"
@@ -37,44 +32,10 @@ PART = "unfinished-"  # begins the name of a file that is being written
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 RUN = re.compile(r"(?P<time>\d{8}T\d{6}Z)-(?P<hash>[0-9a-f]{8})")
 TIME = "%Y%m%dT%H%M%SZ"
-PACKAGE = "dealgrid"
 READ_ONLY, WRITABLE = 0o444, 0o644
-READ_BY_ALL = ("base", "scenarios")  # what in `params` moves the figures of any run, beside the actual figures
 DONE, FAILED = "done", "failed"
-PATIENCE = 10  # seconds that git may take to answer
 WAIT = 0.05  # seconds between two attempts to claim a place
 _FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[\\/](?:[^\s:'\"\\/]+[\\/])+")  # of this machine, in an error's words
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a run is made from: enough to make it again.
-
-    `settings` are texts as `--set` takes them; `inputs` and `sheets` map files to the SHA-256 of their bytes,
-    `inputs` from the deal's folder, `sheets` from the folder its package lies in. `base`, `set` and `actuals` are
-    what the inputs say, as text: by parameter, by scenario and parameter, by `ROW@PERIOD`.
-    """
-
-    kind: str
-    deal: str
-    scenarios: tuple[str, ...]
-    settings: Mapping[str, str]
-    seed: int | None
-    inputs: Mapping[str, str]
-    sheets: Mapping[str, str]
-    code: Mapping[str, Any]
-    packages: Mapping[str, str]
-    python: str
-    study: str = ""
-    base: Mapping[str, str] = field(default_factory=dict)
-    set: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    actuals: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def hash(self) -> str:
-        """Eight hexadecimal digits: the same for runs made from the same."""
-        text = json.dumps(vars(self), sort_keys=True, default=dict)
-        return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 @dataclass
@@ -149,56 +110,6 @@ class Listed:
     def is_good(self) -> bool:
         """Whether it is done, and with exit status 0."""
         return self.status == DONE and self.manifest.get("exit") == 0
-
-
-def recipe(
-    deal: Deal,
-    kind: str,
-    scenarios: Sequence[str],
-    settings: Mapping[str, str],
-    files: Iterable[Path] = (),
-    seed: int | None = None,
-    study: str = "",
-) -> Recipe:
-    """What a run of a deal is made from; `files` are inputs beside the parameters, such as a notebook or a study."""
-    where = deal.root / "params"
-    params = [path for folder in READ_BY_ALL for path in sorted((where / folder).glob("*.yaml"))]
-    params += [path for path in [where / ACTUALS] if path.exists()]
-    return Recipe(
-        kind=kind,
-        deal=deal.name,
-        scenarios=tuple(scenarios),
-        settings=dict(settings),
-        seed=seed,
-        inputs=_hashes([*params, *files], deal.root),
-        sheets=sheets(deal.name),
-        code={**machine(), **_commit(deal.root)},
-        packages=_packages(),
-        python=platform.python_version(),
-        study=study,
-        base={name: value_text(each.value, each.unit) for name, each in deal.parameters.items()},
-        set={
-            scenario.name: {name: value_text(value, deal.parameters[name].unit) for name, value in scenario.set.items()}
-            for scenario in deal.scenarios.values()
-        },
-        actuals={f"{pin.row}@{pin.period}": format_value(pin.value, deal.units[pin.row]) for pin in deal.actuals},
-    )
-
-
-def sheets(deal: str) -> dict[str, str]:
-    """SHA-256 of each sheet of an installed deal, by path from the folder its package lies in."""
-    package = Path(str(importlib.import_module(deal).__file__)).parent
-    return _hashes(sorted(package.glob("*.py")), package.parent)
-
-
-def machine() -> dict[str, str]:
-    """The version of this program, and the SHA-256 of all its sources together."""
-    here = Path(__file__).parents[1]
-    sources = _hashes(sorted(here.rglob("*.py")), here)
-    return {
-        "version": importlib.metadata.version(PACKAGE),
-        "sha256": hashlib.sha256(json.dumps(sources).encode()).hexdigest(),
-    }
 
 
 def reached(step: str) -> None:
@@ -376,52 +287,6 @@ def find_among(runs: Sequence[Listed], run: str, where: str) -> Listed:
         what, expected = f"there is no run {wanted!r} in {where}", "one of those `dealgrid runs list` shows"
     near = difflib.get_close_matches(wanted, [each.run for each in runs] + [each.name for each in runs], 1)
     raise InputError(Problem("RUN", what, expected, f"did you mean `{near[0]}`?" if near else "look it up there"))
-
-
-@dataclass(frozen=True)
-class Moved:
-    """What two recipes differ in, said for a person, by kind."""
-
-    asked: tuple[str, ...]  # scenarios, settings, seed: what was asked for
-    inputs: tuple[str, ...]  # parameters, scenarios, notebooks, studies
-    data: tuple[str, ...]  # actual figures
-    code: tuple[str, ...]  # the deal's sheets, the program
-    environment: tuple[str, ...]  # Python and libraries
-
-    @property
-    def figures(self) -> tuple[str, ...]:
-        """Everything but the environment, which should not move a figure."""
-        return self.asked + self.inputs + self.data + self.code
-
-    @property
-    def kinds(self) -> str:
-        """The kinds in which something differs: `inputs, code`; empty for none."""
-        return ", ".join(name for name, told in vars(self).items() if told)
-
-
-def moved(before: Recipe, after: Recipe) -> Moved:
-    """What two recipes differ in; a version or commit with the same sources is the same program."""
-    keys = ("kind", "deal", "scenarios", "study", "settings", "seed")
-    pairs = {key: (getattr(before, key), getattr(after, key)) for key in keys}
-    asked = [f"{key}: {_short(one)} → {_short(other)}" for key, (one, other) in pairs.items() if one != other]
-    files = _files_moved(before.inputs, after.inputs)
-    data = [name for name in files if name.endswith(ACTUALS)]
-    code = [f"{name} {how}" for name, how in _files_moved(before.sheets, after.sheets).items()]
-    if before.code.get("sha256") != after.code.get("sha256"):
-        code.append(f"the program: {_version_of(before)} → {_version_of(after)}")
-    values = _texts_moved(before.base, after.base)
-    for scenario in {**before.set, **after.set}:
-        texts = _texts_moved(before.set.get(scenario, {}), after.set.get(scenario, {}))
-        values += [f"{told} in {scenario}" for told in texts]
-    return Moved(
-        asked=tuple(asked),
-        inputs=tuple([f"{name} {how}" for name, how in files.items() if name not in data] + values),
-        data=tuple([f"{name} {files[name]}" for name in data] + _texts_moved(before.actuals, after.actuals)),
-        code=tuple(code),
-        environment=tuple(
-            _texts_moved({"python": before.python, **before.packages}, {"python": after.python, **after.packages})
-        ),
-    )
 
 
 def delete(listed: Listed) -> None:
@@ -623,37 +488,6 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def _files_moved(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
-    """How each file differs that does."""
-    return {
-        name: "is new" if name not in before else "is gone" if name not in after else "changed"
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
-    }
-
-
-def _texts_moved(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    return [
-        f"{name}: {before.get(name, 'absent')} → {after.get(name, 'absent')}"
-        for name in {**before, **after}
-        if before.get(name) != after.get(name)
-    ]
-
-
-def _short(value: object) -> str:
-    """A part of a recipe in a few words."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}={text}" for name, text in value.items()) or "none"
-    if isinstance(value, tuple):
-        return ", ".join(value) or "none"
-    return str(value) if value not in (None, "") else "none"
-
-
-def _version_of(made_from: Recipe) -> str:
-    commit = str(made_from.code.get("commit") or "")[:8]
-    return " ".join([str(made_from.code.get("version")), *([f"({commit})"] if commit else [])])
-
-
 def _remove(folder: Path) -> None:
     """Delete a folder whose files are read-only, which Windows would refuse."""
     for path in folder.rglob("*"):
@@ -724,57 +558,3 @@ def _says(latest: Path) -> str:
         return latest.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return ""
-
-
-def _hashes(files: Iterable[Path], root: Path) -> dict[str, str]:
-    """SHA-256 by path from `root`; a file elsewhere is known by its name alone."""
-    return {
-        (path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name): hashlib.sha256(
-            path.read_bytes()
-        ).hexdigest()
-        for path in files
-    }
-
-
-def _commit(root: Path) -> dict[str, Any]:
-    """The commit a project is at, and what has been changed since, where git knows it."""
-    commit = _git(root, "rev-parse", "HEAD")
-    changed = _git(root, "status", "--porcelain", "--", "models", "params", "notebooks") if commit else None
-    return {
-        "commit": commit,
-        "changed_since": None
-        if changed is None
-        else sorted(line.split(maxsplit=1)[1] for line in changed.splitlines()),
-    }
-
-
-def _git(root: Path, *words: str) -> str | None:
-    """What git answers; None where there is no git, no repository or no answer."""
-    command = ["git", "-C", str(root), *words]
-    try:
-        run = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=True,
-            timeout=PATIENCE,
-            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
-        )
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        return None
-    return run.stdout.strip("\n")
-
-
-def _packages() -> dict[str, str]:
-    """Versions of the libraries the project asks for by name."""
-    asked = importlib.metadata.requires(PACKAGE) or []
-    names = sorted({re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in asked if "extra ==" not in line})
-    return {name: _version(name) for name in names}
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"

@@ -21,6 +21,7 @@ from dealgrid.output import sweep_page
 from dealgrid.problems import DealgridError, InputError, Problem, RunError
 from dealgrid.runs import handed, notebooks, parcel, store
 from dealgrid.runs import redact as confidential
+from dealgrid.runs.recipe import recipe
 
 SWEEP = KIND.name
 ENGINE = "dealgrid"  # papermill's, with warm kernels
@@ -124,7 +125,7 @@ def _run(
     settings = _texts(deal, study.set)
     scenarios = list(dict.fromkeys(point.scenario for point in study.points))
     inputs = [deal.root / "params" / "studies" / f"{name}.yaml", notebook]
-    made_from = store.recipe(deal, SWEEP, scenarios, settings, inputs, study=name)
+    made_from = recipe(deal, SWEEP, scenarios, settings, inputs, study=name)
     if redact:
         made_from = confidential.recipe(deal, made_from, [base, *cases])
     begun = store.resume(folder, resume, made_from) if resume else store.new_run(folder, name, made_from)
