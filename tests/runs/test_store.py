@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from dealgrid import Deal
+from dealgrid.cli import app
 from dealgrid.problems import InputError, RunError
 from dealgrid.runs import store
-from dealgrid.runs.recipe import Recipe, _code, recipe
+from dealgrid.runs.recipe import Recipe, _commit, recipe
 
 NAME = "new_deal"
 
@@ -124,9 +126,9 @@ def test_a_changed_repository_is_said_to_be_changed(tmp_path: Path) -> None:
     git = ["git", "-C", str(tmp_path), "-c", "user.name=test", "-c", "user.email=test@example.com"]
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
         subprocess.run([*git, *words], check=True, capture_output=True)
-    assert _code(tmp_path, tmp_path)["changed_since"] == []
+    assert _commit(tmp_path)["changed_since"] == []
     (tmp_path / "params" / "a.yaml").write_text("a: 2\n", encoding="utf-8")
-    code = _code(tmp_path, tmp_path)
+    code = _commit(tmp_path)
     assert code["changed_since"] == ["params/a.yaml"]
     assert len(code["commit"]) == 40
 
@@ -317,8 +319,9 @@ def test_a_run_is_found_by_name_place_or_folder_and_a_wrong_one_gets_the_nearest
     with pytest.raises(InputError, match="did you mean `new_deal`"):
         store.find_run(tmp_path, "new_dela")
     (tmp_path / "letters" / ".20260101T000000Z-01234567.unfinished").mkdir(parents=True)
-    with pytest.raises(InputError, match="'letters' is not a run that is done"):
+    with pytest.raises(InputError, match="'letters' is not a run that is done") as error:
         store.find_run(tmp_path, "letters")
+    assert "did you mean" not in str(error.value)  # it would be the name that was given
 
 
 def test_foreign_and_damaged_folders_are_not_taken_for_runs(tmp_path: Path, made_from: Recipe) -> None:
@@ -329,6 +332,37 @@ def test_foreign_and_damaged_folders_are_not_taken_for_runs(tmp_path: Path, made
     damaged, good = store.list_runs(tmp_path)
     assert (damaged.status, damaged.note) == ("failed", "its manifest.json is missing or damaged")
     assert (good.status, good.is_good) == ("done", True)
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        ({"files": ["page.html"]}, "is missing or damaged"),
+        ({"files": {"page.html": {"bytes": 1}}}, "is missing or damaged"),
+        ({"files": {"page.html": None}}, "is missing or damaged"),
+        ({"checks": {}}, "is missing or damaged"),
+        ({"checks": "all"}, "is missing or damaged"),
+        ({"seconds": [1.0]}, "is missing or damaged"),
+        ({"status": "unfinished"}, "says that it is unfinished"),
+        ({"status": 3}, "is missing or damaged"),
+    ],
+)
+def test_a_manifest_unlike_any_that_runs_write_makes_no_run_that_is_done(
+    change: dict[str, Any], note: str, tmp_path: Path, made_from: Recipe
+) -> None:
+    begin(tmp_path, made_from)
+    (run,) = store.list_runs(tmp_path)
+    path = run.folder / "manifest.json"
+    path.chmod(0o644)
+    path.write_text(json.dumps({**run.manifest, **change}), encoding="utf-8")
+    (listed,) = store.list_runs(tmp_path)
+    assert (listed.status, listed.note, listed.manifest) == ("failed", f"its manifest.json {note}", {})
+    said = CliRunner().invoke(app, ["runs", "list", "--reports", str(tmp_path), "--format", "json"])
+    assert (said.exit_code, [line["status"] for line in json.loads(said.stdout)]) == (0, ["failed"])
+    said = CliRunner().invoke(app, ["runs", "show", run.run, "--reports", str(tmp_path)])
+    assert said.exit_code == 0
+    with pytest.raises(InputError, match="does not say what the run was made from"), store.resume(tmp_path, run.run):
+        pass
 
 
 def make_at(reports: Path, made_from: Recipe, day: int, failed: Sequence[str] = ()) -> str:

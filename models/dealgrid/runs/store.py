@@ -34,6 +34,9 @@ RUN = re.compile(r"(?P<time>\d{8}T\d{6}Z)-(?P<hash>[0-9a-f]{8})")
 TIME = "%Y%m%dT%H%M%SZ"
 READ_ONLY, WRITABLE = 0o444, 0o644
 DONE, FAILED = "done", "failed"
+KINDS = dict.fromkeys(("files", "checks", "settings", "seconds", "notes", "code"), dict) | dict.fromkeys(
+    ("scenarios", "resumed"), list
+)  # what a manifest holds under these keys
 WAIT = 0.05  # seconds between two attempts to claim a place
 _FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[\\/](?:[^\s:'\"\\/]+[\\/])+")  # of this machine, in an error's words
 
@@ -285,7 +288,9 @@ def find_among(runs: Sequence[Listed], run: str, where: str) -> Listed:
         what, expected = f"{wanted!r} is not a run that is done", "NAME/TIME-HASH, as `dealgrid runs list` shows it"
     else:
         what, expected = f"there is no run {wanted!r} in {where}", "one of those `dealgrid runs list` shows"
-    near = difflib.get_close_matches(wanted, [each.run for each in runs] + [each.name for each in runs], 1)
+    near = difflib.get_close_matches(
+        wanted, [each.run for each in runs] + [each.name for each in runs if each not in of_name], 1
+    )
     raise InputError(Problem("RUN", what, expected, f"did you mean `{near[0]}`?" if near else "look it up there"))
 
 
@@ -346,7 +351,23 @@ def read_manifest(content: bytes) -> dict[str, Any]:
         found = json.loads(content)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) and isinstance(found.get("status"), str) else {}
+    return found if _is_manifest(found) else {}
+
+
+def _is_manifest(said: Any) -> bool:
+    """Whether all that is read of a manifest before its recipe is there, and of the kind that runs write."""
+    if not isinstance(said, dict) or not isinstance(said.get("status"), str):
+        return False
+    if not all(isinstance(said[key], kind) for key, kind in KINDS.items() if key in said):
+        return False
+    if said["status"] != DONE:
+        return True
+    if not {"files", "checks"} <= said.keys() or not isinstance(said["checks"].get("passed"), bool):
+        return False
+    return all(
+        isinstance(each, dict) and isinstance(each.get("sha256"), str) and isinstance(each.get("bytes"), int)
+        for each in said["files"].values()
+    )
 
 
 def _begun(place: str) -> dt.datetime | None:
@@ -368,8 +389,10 @@ def _listed(path: Path) -> Listed | None:
     manifest = _read_manifest(path)
     running = is_hidden and is_held(_lock_of(path.parent, place))
     if not is_hidden:
-        status = DONE if manifest else FAILED
-        note = "" if manifest else f"its {MANIFEST} is missing or damaged"
+        status = DONE if manifest.get("status") == DONE else FAILED
+        says = f"says that it is {manifest['status']}" if manifest else "is missing or damaged"
+        note = "" if status == DONE else f"its {MANIFEST} {says}"
+        manifest = manifest if status == DONE else {}  # nobody may take it up where it lies
     else:
         status = FAILED if manifest.get("status") == FAILED and not running else UNFINISHED.removeprefix(".")
         note = str(manifest.get("error", "")).partition("\n")[0] if status == FAILED else ""
