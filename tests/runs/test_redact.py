@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dealgrid import Deal
-from dealgrid.problems import InputError, RunError
 from dealgrid.output import answer, paper
+from dealgrid.problems import InputError, RunError
 from dealgrid.runs import redact, report, store, sweep, warm
 from tests.runs.conftest import ROOT, write_notebook
 from tests.runs.test_report import everything
@@ -154,8 +154,8 @@ def test_the_words_of_a_paper_and_short_values_after_a_label_are_searched(root: 
         deal = redact.opened(Deal.load(root=root))
     folder = tmp_path / "written"
     folder.mkdir()
-    told = Deal.load(root=root).case("new_deal", {"exit_multiple": "12.3456789x"})
-    (folder / "report.pdf").write_bytes(paper.pdf([told], "x/y", dt.datetime(2026, 1, 1, tzinfo=dt.UTC), None))
+    told = [Deal.load(root=root).case(each, {"exit_multiple": "12.3456789x"}) for each in ("status_quo", "new_deal")]
+    (folder / "report.pdf").write_bytes(paper.pdf(told, "x/y", dt.datetime(2026, 1, 1, tzinfo=dt.UTC)))
     assert b"12.3456789" not in (folder / "report.pdf").read_bytes()
     cases = [deal.case("new_deal", {"exit_multiple": "12.3456789x"})]
     assert "exit_multiple in report.pdf" in redact.leaks(deal, cases, folder)
