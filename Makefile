@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test test-long lint lab bench lock clean FORCE
+.PHONY: help setup report test test-long lint lab bench bench-long lock clean FORCE
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -31,8 +31,11 @@ lint: $(READY) ## check style and types
 lab: $(READY) ## open the notebooks in JupyterLab
 	@$(BIN)/dealgrid lab
 
-bench: $(READY) ## print the table of measurements
+bench: $(READY) ## print the table of measurements, in some minutes
 	@$(BIN)/python benchmarks/run.py
+
+bench-long: $(READY) ## measure what takes longer: 100 million futures, the whole map
+	@$(BIN)/python benchmarks/run.py --long
 
 lock: ## rewrite requirements.lock and environment.yml; UPGRADE=1 takes newer versions
 	@$(call has_uv) || { $(create_venv); }

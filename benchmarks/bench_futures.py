@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy_financial
-import pyxirr
 
 sys.path.insert(0, str(Path(__file__).parent))  # as a script and as a module of run.py
 
-import bench_irr
 import small_deal
+from contest import contest
 
 from dealgrid import Deal
-from dealgrid.engine.irr import solve
+from dealgrid.engine import kernel
 from dealgrid.engine.kernel import Totals, prepare
 
 THREADS = 2
 FUTURES, SLOW = 262_144, 2_000  # futures for the quick, and for those that take one at a time
-REPEATS = 5
 HEADLINES = ("microsoft_value", "microsoft_irr", "microsoft_irr_state", "microsoft_payback")
-MEMORY = (1_000_000, 20_000_000)  # the second scaled down from 100 million: what is held does not depend on it
+FEW, MORE, MOST = 1_000_000, 8_000_000, 100_000_000  # futures whose memory is compared
 BLOCK = 65_536
-
-
-def _contest(works: Mapping[str, tuple[Callable[[], object], int]]) -> dict[str, float]:
-    """Best futures per second of each, in turns, so that a busy moment of the machine strikes all alike."""
-    best = dict.fromkeys(works, 0.0)
-    for work, _ in works.values():
-        work()  # compiled, and in the cache
-    for _ in range(REPEATS):
-        for name, (work, futures) in works.items():
-            start = time.perf_counter()
-            work()
-            best[name] = max(best[name], futures / (time.perf_counter() - start))
-    return best
+PROMISES = {"NumPy in chunks of 4,096": "at least 20", "plain Python": "at least 500", "C++ by hand": "at least 0.33"}
 
 
 def _by_numpy(ready: Totals, moved: Mapping[str, np.ndarray], futures: int) -> Callable[[], object]:
@@ -47,15 +34,17 @@ def _by_numpy(ready: Totals, moved: Mapping[str, np.ndarray], futures: int) -> C
     return lambda: ready._by_numpy(given, futures)
 
 
-def _compared(speeds: Mapping[str, float], label: str) -> list[tuple[str, float]]:
-    table = [(f"futures/s, {label}: {name}", speed) for name, speed in speeds.items()]
-    kernel = f"kernel, {THREADS} threads"
-    return table + [
-        (f"kernel ÷ {name}, {label}", speeds[kernel] / speed) for name, speed in speeds.items() if "kernel" not in name
-    ]
+def _compared(speeds: Mapping[str, float], label: str) -> Iterator[tuple[str, float]]:
+    own = f"kernel, {THREADS} threads"
+    for name, speed in speeds.items():
+        yield f"futures/s, {label}: {name}", speed
+    for name, speed in speeds.items():
+        if "kernel" not in name:
+            promise = next((f" (promise {each})" for start, each in PROMISES.items() if name.startswith(start)), "")
+            yield f"kernel ÷ {name}, {label}{promise}", speeds[own] / speed
 
 
-def _small() -> list[tuple[str, float]]:
+def _small() -> Iterator[tuple[str, float]]:
     moved = small_deal.draw(FUTURES)
     few = {name: values[:SLOW] for name, values in moved.items()}
     ready = [
@@ -79,10 +68,10 @@ def _small() -> list[tuple[str, float]]:
             np.testing.assert_allclose(values, found[name], rtol=1e-11, atol=1e-12, err_msg=f"C++: {name}")
     for name, values in zip(small_deal.ROWS, plain, strict=True):
         np.testing.assert_allclose(values, found[name][:SLOW], rtol=1e-9, atol=1e-12, err_msg=f"Python: {name}")
-    return _compared(_contest(works), "22 rows")
+    yield from _compared(contest(works), "22 rows")
 
 
-def _deal() -> list[tuple[str, float]]:
+def _deal() -> Iterator[tuple[str, float]]:
     deal = Deal.load()
     case = deal.case("new_deal")
     random = np.random.default_rng(1)
@@ -101,54 +90,69 @@ def _deal() -> list[tuple[str, float]]:
         "NumPy, one case at a time": (lambda: [deal.case("new_deal") for _ in range(20)], 20),
     }
     few = {name: values[:64] for name, values in moved.items()}
-    call = _contest({"call": (lambda: ready[0](few, 64), 1)})["call"]
+    call = contest({"call": (lambda: ready[0](few, 64), 1)})["call"]
     label = f"{len(deal.book.rows)} rows of the deal"
-    return [*_compared(_contest(works), label), ("ms: a call of the compiled deal for 64 futures", 1000 / call)]
+    yield from _compared(contest(works), label)
+    yield "ms: a call of the compiled deal for 64 futures", 1000 / call
+    yield "s of one processor: compiling the kernel of the deal", _compiling(ready[0].kernel.text)
 
 
-def _rates() -> list[tuple[str, float]]:
-    """Rates alone, in a book of one row."""
-    table = []
-    ready = bench_irr.kernel(THREADS)
-    for label, share in {"one sign change": 0.0, f"{bench_irr.MIXED_SHARE:.0%} mixed": bench_irr.MIXED_SHARE}.items():
-        flow = bench_irr.flows(FUTURES, share)
-        columns = [np.ascontiguousarray(column) for column in flow.T[:10_000]]
-        speeds = _contest(
-            {
-                f"kernel, {THREADS} threads": (lambda flow=flow: ready({"flow": flow}, FUTURES), FUTURES),
-                "NumPy": (lambda flow=flow: solve(flow), FUTURES),
-                "numpy-financial": (lambda columns=columns: [numpy_financial.irr(c) for c in columns[:300]], 300),
-                "pyxirr": (lambda columns=columns: [pyxirr.irr(c) for c in columns], len(columns)),
-            }
-        )
-        table += [(f"IRR/s, {label}: {name}", speed) for name, speed in speeds.items()]
-        table += [
-            (f"{name} ÷ numpy-financial, {label}", speeds[name] / speeds["numpy-financial"])
-            for name in (f"kernel, {THREADS} threads", "NumPy")
-        ]
-    return table
+def _compiling(text: str) -> float:
+    """Processor seconds of another process that compiles a kernel into an empty cache, beyond its imports."""
+    with tempfile.TemporaryDirectory() as folder:
+        took = []
+        for given in ("", text):
+            before = os.times()
+            command = [sys.executable, "-c", kernel.ELSEWHERE if given else "import dealgrid.engine.kernel, numba"]
+            subprocess.run(command, input=given, text=True, check=True, env={**os.environ, kernel.FOLDER: folder})
+            after = os.times()
+            took.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    return took[1] - took[0]
 
 
-def _memory() -> list[tuple[str, float]]:
-    """Memory at its highest of a process that draws, fills in and adds up block after block."""
+def _peak(futures: int) -> float:
+    """MB at most of a process that draws, fills in and tallies block after block, quantiles included."""
     program = (
-        "import resource, sys; sys.path.insert(0, sys.argv[1]); import small_deal\n"
+        "import pathlib, re, sys; sys.path.insert(0, sys.argv[1]); import numpy as np, small_deal\n"
+        "from dealgrid.analysis.tally import Tally\n"
         "from dealgrid.engine.kernel import prepare\n"
-        "moved = small_deal.draw(int(sys.argv[3]))\n"
+        "count, block = int(sys.argv[2]), int(sys.argv[3])\n"
+        "moved = small_deal.draw(block)\n"
         "ready = prepare(small_deal.book(), small_deal.YEARS, small_deal.given(), small_deal.ROWS, moved, wait=True)\n"
-        "total = 0.0\n"
-        "for seed in range(-(-int(sys.argv[2]) // int(sys.argv[3]))):\n"
-        "    total += ready(small_deal.draw(int(sys.argv[3]), seed), int(sys.argv[3]))['value'].sum()\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        "tally = None\n"
+        "for seed in range(-(-count // block)):\n"
+        "    values = np.stack(list(ready(small_deal.draw(block, seed), block).values()))\n"
+        "    around = values[:, 0].copy() if tally is None else tally.around\n"
+        "    own = Tally.of(values, around, [True] * len(values))\n"
+        "    tally.add(own) if tally else (tally := own)\n"
+        "assert all(tally.quantile(k, 0.05)[0] < tally.quantile(k, 0.95)[0] for k in range(len(values)))\n"
+        # Not ru_maxrss, which begins at what the process that started this one holds.
+        "print(int(re.search(r'VmHWM:\\s*(\\d+)', pathlib.Path('/proc/self/status').read_text())[1]) / 1024)"
     )
-    peaks = []
-    for futures in MEMORY:
-        command = [sys.executable, "-c", program, str(Path(__file__).parent), str(futures), str(BLOCK)]
-        peaks.append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-    table = [(f"MB at most, {futures:,} futures in blocks", peak) for futures, peak in zip(MEMORY, peaks, strict=True)]
-    return [*table, ("memory of the more ÷ of the fewer (promise 1.2)", peaks[1] / peaks[0])]
+    command = [sys.executable, "-c", program, str(Path(__file__).parent), str(futures), str(BLOCK)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def rows() -> list[tuple[str, float]]:
+def _memory(more: int) -> Iterator[tuple[str, float]]:
+    if not Path("/proc/self/status").exists():
+        print("  (no /proc here: memory is not measured)", file=sys.stderr)
+        return
+    peaks = {}
+    for futures in (FEW, more):
+        start = time.perf_counter()
+        peaks[futures] = _peak(futures)
+        yield f"MB at most, {futures:,} futures in blocks, with quantiles", peaks[futures]
+        yield f"  futures/s so, drawn by NumPy and tallied: {futures:,}", futures / (time.perf_counter() - start)
+    yield "memory of the more ÷ of the fewer (promise at most 1.2)", peaks[more] / peaks[FEW]
+
+
+def rows() -> Iterator[tuple[str, float]]:
     """Label and figure; promises are in the label of what they are about."""
-    return [*_small(), *_deal(), *_rates(), *_memory()]
+    yield from _small()
+    yield from _deal()
+    yield from _memory(MORE)
+
+
+def long_rows() -> Iterator[tuple[str, float]]:
+    """What takes minutes."""
+    yield from _memory(MOST)

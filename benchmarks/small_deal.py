@@ -1,4 +1,4 @@
-"""A small deal of 20 rows over 16 years, as rows, as a plain Python loop, and as C++ in `small_deal.cpp`."""
+"""A small deal of 22 rows over 16 years, as rows, as a plain Python loop, and as C++ in `small_deal.cpp`."""
 
 from __future__ import annotations
 
@@ -191,10 +191,10 @@ def _one(
         paid_in += outlay
         back += share + part
         flow.append(share + part - outlay)
-    return worth, share_to_date, back / paid_in, _rate(flow)
+    return worth, share_to_date, back / paid_in, rate_by_plain_python(flow)
 
 
-def _rate(flow: list[float]) -> float:
+def rate_by_plain_python(flow: list[float]) -> float:
     """Newton's method on log(PV of receipts / PV of payments) in log(1 + rate)."""
     x = 0.1
     for _ in range(50):

@@ -4,12 +4,13 @@ import csv
 import io
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from dealgrid import Deal
-from tests.command import ROOT, dealgrid
+from dealgrid import Deal, cli
+from tests.command import COMMAND, ROOT, dealgrid
 
 
 def test_show_as_json_holds_every_row_at_full_precision() -> None:
@@ -273,3 +274,22 @@ def test_the_rows_in_the_readme_exist() -> None:
     assert case["microsoft_value"] > 0
     assert len(case.row("microsoft_ownership")) == 22
     assert "capped_cash" in case.sheet("capped_return").index
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
+def test_the_exit_status_counts_where_standard_error_is_full() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run([COMMAND, "show", "nowhere"], cwd=ROOT, stderr=full, timeout=120)
+    assert ended.returncode == 2
+
+
+def test_a_fault_of_the_program_is_not_taken_for_a_failed_check(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def faulty() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(cli, "app", faulty)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert (ended.value.code, "ZeroDivisionError" in capsys.readouterr().err) == (3, True)

@@ -1,6 +1,8 @@
 """The explorer, driven from Python: what it shows is what `deal.case` and `dealgrid show` give for the same terms."""
 
+import asyncio
 import base64
+import dataclasses
 import datetime as dt
 import json
 import re
@@ -12,12 +14,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dealgrid import Deal, InputError
+from dealgrid import Case, Deal, InputError, ModelError, explore
 from dealgrid.analysis.compare import compare_cases
+from dealgrid.analysis.live import ALL, COMPILED, COMPILING, Glimpse, Live
 from dealgrid.cli import app
+from dealgrid.engine import kernel
 from dealgrid.explore import HEADINGS, Explorer, explorer, figures, page, terms, with_level
 from dealgrid.inputs import Dated, check_settings, display_value, read_scenarios
 from dealgrid.output import answer, tables
+from dealgrid.problems import Problem
 
 ROOT = Path(__file__).resolve().parents[1]
 PRESENT, PROPOSAL = "status_quo", "new_deal"
@@ -235,6 +240,136 @@ def test_a_number_outside_the_range_is_said(shown: Explorer) -> None:
 def test_a_scenario_that_is_not_there_is_refused(deal: Deal) -> None:
     with pytest.raises(InputError, match="'new_dael' is not a scenario"):
         explorer(deal, "new_dael")
+
+
+# --- the futures behind -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def behind(shown: Explorer, monkeypatch: pytest.MonkeyPatch) -> Explorer:
+    """The explorer with its futures, computed by NumPy."""
+    monkeypatch.setattr(kernel._compiler, "refusal", "NumPy: a test")
+    shown.behind.switch.value = True
+    return shown
+
+
+def pictures(shown: Explorer) -> list[str]:
+    return [view.value for view in (shown.behind.spread, shown.behind.fan, shown.behind.about)]
+
+
+def test_no_future_is_run_unless_asked_for(shown: Explorer) -> None:
+    assert shown.behind.shown is None
+    assert pictures(shown) == ["", "", ""]
+
+
+def test_the_futures_shown_are_those_of_the_command_that_is_named(behind: Explorer, deal: Deal) -> None:
+    behind.terms["agi_date"].endless.value = False
+    found = re.search(r"<code[^>]*>dealgrid (.*)</code>", behind.behind.about.value, re.DOTALL)
+    assert found
+    told = CliRunner().invoke(app, [*shlex.split(unescape(found[1])), "--format", "json"])
+    assert told.exit_code == 0, told.output
+    said = json.loads(told.stdout)
+    assert behind.behind.shown is not None
+    assert said["drawn"] == list(behind.behind.shown.drawn[1])
+    row = behind.behind.row.value
+    fan = {name: list(line.values()) for name, line in said["periods"][row].items()}
+    assert behind.behind.shown.fans[1].loc["95%"].tolist() == fan["95%"][-len(behind.behind.shown.fans[1].columns) :]
+    assert "2,048 futures are behind these pictures, not 100,000 (NumPy: a test)" in behind.behind.spread.value
+
+
+def test_a_moved_term_moves_the_futures_and_is_no_longer_drawn(behind: Explorer) -> None:
+    before, term = pictures(behind), behind.terms["agi_date"]
+    assert "Drawn in the futures, with a chance of 2.0% a year" in term.note.value
+    assert "Set by the scenario" in behind.terms["microsoft_stake"].note.value
+    term.endless.value = False
+    assert "Set here" in term.note.value
+    assert "(set here)" in behind.behind.about.value
+    assert all(one != other for one, other in zip(before, pictures(behind), strict=True))
+    term.endless.value = True
+    assert pictures(behind) == before  # the same draws: nothing but terms moves the pictures
+
+
+def test_another_row_has_another_fan(behind: Explorer) -> None:
+    behind.behind.row.value = "revenue_share_paid"
+    assert "Revenue share paid to Microsoft, US$ bn" in behind.behind.fan.value
+
+
+def test_settings_that_cannot_be_used_leave_no_futures(behind: Explorer) -> None:
+    behind.terms["access_end"].control.value = None
+    assert behind.behind.shown is None
+    assert pictures(behind) == ["", "", ""]
+
+
+def test_futures_switched_off_leave_nothing(behind: Explorer) -> None:
+    behind.behind.switch.value = False
+    assert behind.behind.shown is None
+    assert pictures(behind) == ["", "", ""]
+    assert {term.note.value for term in behind.terms.values()} == {""}
+
+
+def test_a_row_that_is_no_number_in_some_future_is_said_and_the_other_figures_stay(
+    behind: Explorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = Problem("stand.py", "row `cash` is not a number", "a number", "look")
+    monkeypatch.setattr(Live, "look", lambda *_: raised(ModelError(problem)))
+    behind.terms["microsoft_stake"].control.value = 40.0
+    assert "row `cash` is not a number" in behind.behind.spread.value
+    assert behind.behind.fan.value == ""
+    assert values(behind) == expected(behind.deal, PROPOSAL, {"microsoft_stake": "40%"})
+
+
+def raised(error: Exception) -> None:
+    raise error
+
+
+def test_while_terms_move_there_are_fewer_futures_and_all_when_they_rest(
+    behind: Explorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, asked = behind.behind.shown, []
+    assert few is not None
+
+    def look(self: Live, against: Case, case: Case, row: str, count: int) -> Glimpse:
+        asked.append(count)
+        return dataclasses.replace(few, cases=(against, case), count=count, how=COMPILED)
+
+    monkeypatch.setattr(Live, "look", look)
+    monkeypatch.setattr(Live, "quick", 8192)
+
+    async def moved() -> None:
+        for stake in (35.0, 36.0, 37.0):
+            behind.terms["microsoft_stake"].control.value = stake
+        assert "8,192 of 100,000 futures are behind these pictures while terms move" in behind.behind.spread.value
+        while asked[-1] != ALL:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(moved(), 60))
+    assert asked == [8192, 8192, 8192, ALL]
+    assert "100,000 futures are behind these pictures;" in behind.behind.spread.value
+
+
+def test_all_futures_are_shown_as_soon_as_the_kernel_is_there(
+    behind: Explorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, answers = behind.behind.shown, iter([False, True])
+    assert few is not None
+
+    def look(self: Live, against: Case, case: Case, row: str, count: int) -> Glimpse:
+        is_there = count == ALL
+        return dataclasses.replace(few, count=count if is_there else 2048, how=COMPILED if is_there else COMPILING)
+
+    monkeypatch.setattr(Live, "look", look)
+    monkeypatch.setattr(Live, "quick", 2048)
+    monkeypatch.setattr(Live, "is_ready", lambda *_: next(answers))
+    monkeypatch.setattr(explore, "AGAIN", 0.01)
+
+    async def waited() -> None:
+        behind.terms["microsoft_stake"].control.value = 35.0
+        assert "for now, computed by NumPy" in behind.behind.spread.value
+        while behind.behind.shown is None or behind.behind.shown.count != ALL:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(waited(), 60))
+    assert "100,000 futures are behind these pictures;" in behind.behind.spread.value
 
 
 # --- saving -----------------------------------------------------------------------------------------------------------

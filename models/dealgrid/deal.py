@@ -103,16 +103,13 @@ class Deal:
         `root` is the folder with `params/`; without it, the current folder or the nearest above it that has
         one, else the folder the deal's package was installed from.
         """
-        offered = {point.name: point for point in entry_points(group=GROUP)}
-        if name is None and len(offered) == 1:
-            name = next(iter(offered))
-        if name not in offered:
-            what = f"{name!r} is not a deal" if name else "no deal is named"
-            raise InputError(
-                Problem("dealgrid", what, "one of " + ", ".join(sorted(offered)), "name one, or run `make setup`")
-            )
-        package = importlib.import_module(offered[name].value)
+        package = _package(name)
         return cls(package, root or _find_root(package))
+
+    @staticmethod
+    def find_root(name: str | None = None) -> Path:
+        """The folder with `params/` that `load` would take, without reading what is in it."""
+        return _find_root(_package(name))
 
     def _hide(self) -> None:
         """Hide what is confidential: cases leave out its figures, and texts that may repeat them give way to names."""
@@ -567,6 +564,19 @@ def _after(value: Dated, day: float) -> Dated:
         tuple(amount if when > day else 0.0 for when, amount in zip(value.days, value.values, strict=True)),
         value.between,
     )
+
+
+def _package(name: str | None) -> ModuleType:
+    """The package of a deal that is installed: by name, or of the only one."""
+    offered = {point.name: point for point in entry_points(group=GROUP)}
+    if name is None and len(offered) == 1:
+        name = next(iter(offered))
+    if name not in offered:
+        what = f"{name!r} is not a deal" if name else "no deal is named"
+        raise InputError(
+            Problem("dealgrid", what, "one of " + ", ".join(sorted(offered)), "name one, or run `make setup`")
+        )
+    return importlib.import_module(offered[name].value)
 
 
 def _find_root(package: ModuleType) -> Path:

@@ -6,13 +6,12 @@ docs/decisions/0007-explorer.md
 
 from __future__ import annotations
 
-import base64
+import asyncio
 import datetime as dt
 import functools
 import html
 import itertools
 import math
-import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from dealgrid.analysis.compare import CLAUSE, compare_cases
+from dealgrid.analysis.live import ALL, COMPILED, Glimpse, Live, how_drawn
 from dealgrid.dates import date_of, serial
 from dealgrid.deal import FIRST_YEAR, STRUCTURAL, VALUATION_DATE, Case, Deal
 from dealgrid.inputs import (
@@ -40,17 +40,20 @@ from dealgrid.inputs import (
 )  # fmt: skip
 from dealgrid.inputs.dated import STEP
 from dealgrid.inputs.files import STEM
-from dealgrid.output import answer, charts, explanation, tables
+from dealgrid.output import answer, charts, explanation, glimpse, markup, tables
 from dealgrid.problems import DealgridError, InputError, Problem, gathered
 
 MOST_STEPS, FEWEST_STEPS = 20_000, 100  # of a slider
 DIGITS = 10  # of a slider's position: what float arithmetic adds beyond them is no one's wish
 PERCENT = 100
-FONT = f"font-family: {charts.FONT}; color: {charts.INK}"
-SMALL = f"{FONT}; font-size: 11px"
-NAMES, PLOT, FIGURES = 190, 380, 80  # widths in a picture, in pixels
-LINE, BAR = 19, 13  # height of a line of a picture, and of the bar in it
 TALL, HEAD, LETTERS = 130, 28, 12  # heights of the bars over periods, of the figures above them, of a figure
+REST, AGAIN = 0.15, 1.0  # seconds after which terms rest; between two looks whether a kernel is there
+TERMS, PICTURES = "explorer-terms", "explorer-pictures"
+ROOM = (  # the terms scroll by themselves, so that the pictures stay in view whichever is moved
+    f"<style>.{TERMS} {{max-height: 75vh; overflow-y: auto}}"
+    f".{TERMS} > * {{flex: none}} .{PICTURES} .widget-html-content {{min-width: 0}}"
+    f"@media (max-width: 1000px) {{.{TERMS} {{max-height: 40vh}}}}</style>"
+)
 COUNT = itertools.count(1)
 
 
@@ -79,7 +82,12 @@ def figures(deal: Deal, scenario: str, against: str, settings: Mapping[str, obje
 
     InputError with everything that is wrong with the settings; ModelError where a row is no number.
     """
-    first, second = cases = (deal.case(against), deal.case(scenario, settings))
+    return figures_of((deal.case(against), deal.case(scenario, settings)))
+
+
+def figures_of(cases: tuple[Case, Case]) -> Figures:
+    """The same of two cases: the one that stands still, then the one whose terms are moved."""
+    first, second = cases
     problems: list[Problem] = []
     bridge = None
     with gathered(problems):
@@ -130,27 +138,21 @@ def page(shown: Figures) -> dict[str, str]:
     names, colours = _names(shown.cases), charts.distinct_colours(shown.cases)
     values, returns = (_renamed(frame, names) for frame in (shown.values, shown.returns))
     rows = [
-        _Bar(str(label) if place == 0 else "", 0.0, float(line.iloc[place]), colours[place])
+        markup.Bar(str(label) if place == 0 else "", 0.0, float(line.iloc[place]), colours[place])
         for label, line in values.drop(index="Total").iterrows()
         for place in range(2)
     ]
     return {
-        "Value": _legend(names, colours) + _bars(rows, "Value by holder") + _table(values) + _table(returns),
+        "Value": markup.legend(names, colours)
+        + markup.bars(rows, "Value by holder")
+        + markup.table(values)
+        + markup.table(returns),
         "Bridge": _bridge(shown, colours),
         "Cash": _cash(shown, names, colours),
         "What binds when": _binds(shown, names, colours),
         "Where it comes from": explanation.explain_tree(shown.cases[1], shown.cases[1].deal.story.center)._repr_html_(),
-        "Caption": f'<p style="{SMALL}; line-height: 1.4">{html.escape(answer.caption(shown.cases))}</p>',
+        "Caption": f'<p style="{markup.SMALL}; line-height: 1.4">{html.escape(answer.caption(shown.cases))}</p>',
     }
-
-
-@dataclass(frozen=True)
-class _Bar:
-    label: str
-    start: float
-    end: float
-    fill: str
-    figure: float | None = None  # the bar's end where it is not another
 
 
 def _names(cases: Sequence[Case]) -> list[str]:
@@ -169,22 +171,22 @@ ABOUT = (tables.UNIT, tables.DIFFERENCE)
 
 def _bridge(shown: Figures, colours: Sequence[str]) -> str:
     if shown.bridge is None:
-        return _said(shown.problems)
+        return markup.said(shown.problems)
     ends = iter(colours)
     rows = []
     for step, kind, amount, before, after in shown.bridge.to_numpy(dtype=object).tolist():
         gain = charts.FAINT if amount >= 0 else "none"  # a loss is an empty bar, in grey too
-        rows.append(_Bar(step, before, after, gain if kind == CLAUSE else next(ends), amount))
-    return _heading(shown.bridge.attrs["title"] + ", US$ bn; full bars add, empty ones take away") + _bars(
+        rows.append(markup.Bar(step, before, after, gain if kind == CLAUSE else next(ends), amount))
+    return markup.heading(shown.bridge.attrs["title"] + ", US$ bn; full bars add, empty ones take away") + markup.bars(
         rows, shown.bridge.attrs["title"]
     )
 
 
 def _cash(shown: Figures, names: Sequence[str], colours: Sequence[str]) -> str:
     both = pd.DataFrame({place: frame.loc["Total"] for place, frame in enumerate(shown.cash)}).fillna(0.0)
-    title = _heading(f"{answer.center_name(shown.cases[0].deal)}'s cash by period, US$ bn, undiscounted")
-    drawn = [_table(frame, f"By stream under {name}") for frame, name in zip(shown.cash, names, strict=True)]
-    return title + _legend(names, colours) + _columns(both, colours) + "".join(drawn)
+    title = markup.heading(f"{answer.center_name(shown.cases[0].deal)}'s cash by period, US$ bn, undiscounted")
+    drawn = [markup.table(frame, f"By stream under {name}") for frame, name in zip(shown.cash, names, strict=True)]
+    return title + markup.legend(names, colours) + _columns(both, colours) + "".join(drawn)
 
 
 def _binds(shown: Figures, names: Sequence[str], colours: Sequence[str]) -> str:
@@ -207,28 +209,10 @@ def _binds(shown: Figures, names: Sequence[str], colours: Sequence[str]) -> str:
         lines.append(
             f'<tr style="background: none"><td style="text-align: left; white-space: nowrap">{name}</td>{cells}</tr>'
         )
-    table = f'<table style="{SMALL}; border-collapse: collapse; line-height: 1.3">'
-    return _heading("Filled in the periods in which the clause binds") + _legend(names, colours) + (
+    table = f'<table style="{markup.SMALL}; border-collapse: collapse; line-height: 1.3">'
+    return markup.heading("Filled in the periods in which the clause binds") + markup.legend(names, colours) + (
         f'<div style="overflow-x: auto">{table}<tr><th></th>{head}</tr>{"".join(lines)}</table></div>'
     )  # fmt: skip
-
-
-def _bars(rows: Sequence[_Bar], title: str) -> str:
-    """Bars from left to right on one scale, a line each, with the name before and the figure behind it."""
-    ends = [0.0, *(each for row in rows for each in (row.start, row.end))]
-    low, span = min(ends), max(ends) - min(ends) or 1.0
-    parts = []
-    for place, row in enumerate(rows):
-        top = place * LINE + 2
-        left, right = (NAMES + PLOT * (each - low) / span for each in sorted((row.start, row.end)))
-        figure = display_value(row.end if row.figure is None else row.figure, answer.AMOUNT)
-        stroke = charts.FAINT if row.fill == "none" else row.fill
-        parts.append(_text(0, top + BAR - 2, row.label))
-        parts.append(_rect(left, top, max(right - left, 0.5), BAR, row.fill, stroke))
-        parts.append(_text(right + 4, top + BAR - 2, figure))
-    zero = NAMES - PLOT * low / span
-    parts.append(_rect(zero, 0, 0.5, len(rows) * LINE, charts.FAINT, "none"))
-    return _svg(NAMES + PLOT + FIGURES, len(rows) * LINE + 2, parts, title)
 
 
 def _columns(both: pd.DataFrame, colours: Sequence[str]) -> str:
@@ -238,85 +222,25 @@ def _columns(both: pd.DataFrame, colours: Sequence[str]) -> str:
     is_cut = len(largest) > 1 and largest[-1] > charts.CUT * largest[-2] > 0
     limit = float(largest[-2] if is_cut else largest[-1] if len(largest) else 0.0) or 1.0
     low, high = float(np.clip(values.min(initial=0.0), -limit, 0)), float(np.clip(values.max(initial=0.0), 0, limit))
-    wide, scale = (NAMES + PLOT + FIGURES) / max(len(both), 1), TALL / (high - low or 1.0)
+    wide, scale = (markup.NAMES + markup.PLOT + markup.FIGURES) / max(len(both), 1), TALL / (high - low or 1.0)
     parts = []
     for at, period in enumerate(both.index):
-        parts.append(_text(at * wide + wide / 2, HEAD + TALL + 18, str(period), "middle"))
+        parts.append(markup.letters(at * wide + wide / 2, HEAD + TALL + 18, str(period), "middle"))
         is_told = [abs(value) > limit or (not is_cut and abs(value) == largest[-1]) for value in values[at]]
         for place, value in enumerate(values[at]):
             drawn = float(np.clip(value, -limit, limit))
             left, top = at * wide + (0.08 + 0.42 * place) * wide, HEAD + (high - max(drawn, 0)) * scale
-            parts.append(_rect(left, top, 0.4 * wide, abs(drawn) * scale, colours[place], "none"))
+            parts.append(markup.rect(left, top, 0.4 * wide, abs(drawn) * scale, colours[place], "none"))
             if is_told[place]:  # the first of two figures stands above the second, or they would touch
                 above = top - 3 - (LETTERS if place == 0 and all(is_told) else 0)
                 parts.append(
-                    _text(left + 0.2 * wide, above, display_value(value, answer.AMOUNT), "middle", colours[place])
+                    markup.letters(
+                        left + 0.2 * wide, above, display_value(value, answer.AMOUNT), "middle", colours[place]
+                    )
                 )
-    parts.append(_rect(0, HEAD + high * scale, len(both) * wide, 0.5, charts.FAINT, "none"))
-    note = _heading("Bars beyond the picture are cut, with their figure.") if is_cut else ""
-    return _svg(NAMES + PLOT + FIGURES, HEAD + TALL + 24, parts, "Cash by period") + note
-
-
-def _svg(width: float, height: float, parts: Sequence[str], title: str) -> str:
-    size = f'viewBox="0 0 {width:.0f} {height:.0f}" style="width: {width:.0f}px; max-width: 100%"'
-    named = f'role="img" aria-label="{html.escape(title)}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {named} {size}>{"".join(parts)}</svg>'
-
-
-def _still(drawn: str) -> str:
-    """The same HTML with its pictures as images, which pages keep that take SVG apart until they are trusted."""
-
-    def image(found: re.Match[str]) -> str:
-        data = base64.b64encode(found[0].encode()).decode()
-        return f'<img alt="{found[1]}" width="{found[2]}" src="data:image/svg+xml;base64,{data}">'
-
-    return re.sub(r'<svg [^>]*aria-label="([^"]*)" viewBox="0 0 (\d+) .*?</svg>', image, drawn, flags=re.DOTALL)
-
-
-def _rect(x: float, y: float, width: float, height: float, fill: str, stroke: str) -> str:
-    size = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
-    return f'<rect {size} fill="{fill}" stroke="{stroke}"/>'
-
-
-def _text(x: float, y: float, text: str, anchor: str = "start", colour: str = charts.INK) -> str:
-    style = f'font-size="11" font-family="{charts.FONT}" fill="{colour}" text-anchor="{anchor}"'
-    return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{html.escape(text)}</text>' if text else ""
-
-
-def _heading(text: str) -> str:
-    return f'<div style="{FONT}; font-size: 12px; line-height: 1.4">{html.escape(text)}</div>'
-
-
-def _legend(names: Sequence[str], colours: Sequence[str]) -> str:
-    keys = zip(names, colours, strict=True)
-    marks = [f'<span style="color: {colour}">■</span> {html.escape(name)}' for name, colour in keys]
-    return f'<div style="{FONT}; font-size: 12px; line-height: 1.6">{"&emsp;".join(marks)}</div>'
-
-
-def _table(frame: pd.DataFrame, title: str = "") -> str:
-    """A table of the house as plain HTML: the shared one takes a tenth of a second, too long for a slider."""
-    text = tables.formatted(frame)
-    totals = frame.attrs.get("totals", ())
-    cell = "padding: 1px 7px; text-align: right; white-space: nowrap"
-    head = "".join(f'<th style="{cell}">{html.escape(str(column))}</th>' for column in text.columns)
-    lines = []
-    for label, line in zip(text.index, text.to_numpy(dtype=object), strict=True):
-        weight = "; font-weight: bold; border-top: 1px solid" if label in totals else ""
-        figures = "".join(f'<td style="{cell}">{html.escape(str(each))}</td>' for each in line)
-        lines.append(
-            f'<tr style="background: none{weight}"><td style="text-align: left">{html.escape(str(label))}</td>'
-            f"{figures}</tr>"
-        )
-    style = f"{FONT}; font-size: 12px; line-height: 1.4; border-collapse: collapse; margin: 6px 0"
-    named = _heading(title or frame.attrs["title"])
-    body = f'<table style="{style}"><tr style="border-bottom: 1px solid"><th></th>{head}</tr>{"".join(lines)}</table>'
-    return f'{named}<div style="overflow-x: auto">{body}</div>'
-
-
-def _said(problems: Sequence[Problem]) -> str:
-    """Problems as text; nothing for none."""
-    text = "\n".join(str(problem) for problem in problems)
-    return f'<pre role="alert" style="white-space: pre-wrap; margin: 4px 0">{html.escape(text)}</pre>' if text else ""
+    parts.append(markup.rect(0, HEAD + high * scale, len(both) * wide, 0.5, charts.FAINT, "none"))
+    note = markup.heading("Bars beyond the picture are cut, with their figure.") if is_cut else ""
+    return markup.svg(markup.NAMES + markup.PLOT + markup.FIGURES, HEAD + TALL + 24, parts, "Cash by period") + note
 
 
 # --- the controls -----------------------------------------------------------------------------------------------------
@@ -348,8 +272,9 @@ class Term:
         title = html.escape(f"{parameter.name}: {parameter.source} (grade {parameter.grade})", quote=True)
         style = "line-height: 1.2; white-space: normal; margin-top: 6px"
         self.label = ipywidgets.HTML(f'<div title="{title}" style="{style}">{html.escape(shown)}</div>')
+        self.note = ipywidgets.HTML(layout=ipywidgets.Layout(display="none"))
         controls = [self.control, *([self.endless] if self._is_endless else [])]
-        self.widget = ipywidgets.VBox([self.label, ipywidgets.HBox(controls)])
+        self.widget = ipywidgets.VBox([self.label, ipywidgets.HBox(controls), self.note])
 
     def reset(self, given: Setting, first_day: float, valued: float) -> None:
         """Stand where the scenario does: `given` is its value, the days those its calendar and valuation begin on."""
@@ -370,6 +295,12 @@ class Term:
         if not self.parameter.is_dated:
             return end
         return with_level(self._given, end, self.parameter, self._first_day, self._valued)
+
+    def say(self, note: str) -> None:
+        """A line under the control; none for no words."""
+        drawn = f'<div style="{markup.SMALL}; line-height: 1.3">{html.escape(note)}</div>' if note else ""
+        if drawn != self.note.value:
+            self.note.value, self.note.layout.display = drawn, "" if note else "none"
 
     def observe(self, changed: Callable[[Any], None]) -> None:
         """Call `changed` whenever a person moves the term."""
@@ -450,12 +381,117 @@ def _decimals(number: float) -> int:
 # --- both together ----------------------------------------------------------------------------------------------------
 
 
+class Behind:
+    """The futures behind an explorer's figures: a box to tick, the row whose fan is drawn, and what is shown.
+
+    While terms move there are as many futures as can be had at once, all when they rest, and few as long as the
+    kernel is being compiled: the picture says how many. `shown` is what is in view, None where nothing is.
+    """
+
+    def __init__(self, deal: Deal) -> None:
+        self.deal = deal
+        self.shown: Glimpse | None = None
+        self._live: Live | None = None
+        self._cases: tuple[Case, Case] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        rows = [row for row in deal.book.rows.values() if not row.is_once and row.shape != "flag"]
+        first = [deal.row(name) for name in deal.story.paths]
+        options = [(f"{row.label} ({row.name})", row.name) for row in dict.fromkeys([*first, *rows])]
+        self.switch = ipywidgets.Checkbox(
+            description="Futures behind the figures", indent=False, layout=ipywidgets.Layout(width="auto")
+        )
+        self.row = ipywidgets.Dropdown(options=options, description="Fan of", layout=ipywidgets.Layout(width="460px"))
+        self.row.layout.max_width = "100%"
+        self.spread, self.fan, self.about = (ipywidgets.HTML() for _ in range(3))
+        self._shown_when_on = ipywidgets.VBox([self.spread, self.row, self.fan, self.about])
+        self.widget = ipywidgets.VBox([self.switch, self._shown_when_on])
+        self._shown_when_on.layout.display = "none"
+
+    def show(self, cases: tuple[Case, Case]) -> None:
+        """Show the futures of two cases, if that is asked for."""
+        self._wait(None, 0.0)
+        self._cases = cases
+        if not self.switch.value:
+            self.clear()
+            return
+        self._shown_when_on.layout.display = ""
+        if self._live is None:
+            self.spread.value = markup.heading("The futures are being drawn.")
+            self._live = Live(self.deal)
+        self._look(self._live.quick if _loop() else ALL)
+
+    def clear(self) -> None:
+        """Show none."""
+        self._wait(None, 0.0)
+        self.shown = None
+        for view in (self.spread, self.fan, self.about):
+            view.value = ""
+        if not self.switch.value:
+            self._shown_when_on.layout.display = "none"
+
+    def said_of(self, name: str, case: Case) -> str:
+        """Whether an uncertain parameter is drawn in the futures of a case, in words; nothing where none are shown."""
+        if not self.switch.value:
+            return ""
+        if name in case.settings:
+            return "Set here, so the same in all futures."
+        if name in case.deal.scenario(case.scenario).set:
+            return "Set by the scenario, so the same in all futures."
+        return f"Drawn in the futures, {how_drawn(self.deal.parameters[name])}; moving it sets it in all of them."
+
+    def _look(self, count: int) -> None:
+        """Run the futures and draw them; where a row is no number in one, say so."""
+        assert self._live is not None
+        assert self._cases is not None
+        try:
+            self.shown = shown = self._live.look(*self._cases, self.row.value, count)
+        except DealgridError as error:
+            self.clear()
+            self.spread.value = markup.said(error.problems)
+            return
+        names, colours = _names(self._cases), charts.distinct_colours(self._cases)
+        settings = [shlex.quote(f"{name}={text}") for name, text in self._cases[1].settings.items()]
+        # In one piece: how many futures are behind a picture comes with it.
+        self.spread.value = glimpse.behind(shown) + glimpse.spread(shown, names, colours)
+        self.fan.value = glimpse.fan(shown, names, colours)
+        self.about.value = glimpse.about(shown, shlex.quote(self._cases[1].scenario), settings)
+        if shown.is_waiting:
+            self._wait(self._look_again, AGAIN)
+        elif not shown.is_all and shown.how == COMPILED:
+            self._wait(functools.partial(self._look, ALL), REST)
+
+    def _look_again(self) -> None:
+        """All futures, once the kernel is there."""
+        assert self._live is not None
+        assert self._cases is not None
+        if self._live.is_ready(self._cases[1], self.row.value):
+            self._look(ALL)
+        else:
+            self._wait(self._look_again, AGAIN)
+
+    def _wait(self, then: Callable[[], None] | None, seconds: float) -> None:
+        """Do something in a while, unless something else is to be done first; without a loop of events, never."""
+        if self._timer is not None:
+            self._timer.cancel()
+        loop = _loop()
+        self._timer = loop.call_later(seconds, then) if loop and then else None
+
+
+def _loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs here, as in a kernel; None in plain Python."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 class Explorer:
     """The explorer of a deal; the value of a notebook's cell.
 
     `pickers` are the two scenarios, `terms` the controls by parameter, `views` what is drawn by heading, `message`
     what is wrong; `name`, `title`, `why` and the button `save` write a scenario. `shown` are the figures in view,
-    None where the settings cannot be used. `widget` is all of it, to be put into other boxes.
+    None where the settings cannot be used. `futures` is the box to tick for futures behind them, `behind` what is
+    shown of these. `widget` is all of it, to be put into other boxes.
     """
 
     def __init__(self, deal: Deal, scenario: str, against: str) -> None:
@@ -474,6 +510,8 @@ class Explorer:
         self.message = ipywidgets.HTML()
         self.views = {heading: ipywidgets.HTML() for heading in HEADINGS}
         self.command = ipywidgets.HTML()
+        self.behind = Behind(deal)
+        self._standing: Case | None = None  # the case beside
         self.name = ipywidgets.Text(description="Name", placeholder="lowercase_with_underscores")
         self.title = ipywidgets.Text(description="Title")
         self.why = ipywidgets.Textarea(description="Why", placeholder="why these terms, and where they come from")
@@ -496,7 +534,7 @@ class Explorer:
         bundle: dict[str, Any] = self.widget._repr_mimebundle_()
         still = self.message.value + "".join(view.value for view in self.views.values())
         # For a page without a kernel; fenced, or pages read US$ … US$ as a formula.
-        fenced = f'<div class="tex2jax_ignore mathjax_ignore">{_still(still)}</div>'
+        fenced = f'<div class="tex2jax_ignore mathjax_ignore">{markup.still(still)}</div>'
         return bundle | {"text/plain": repr(self), "text/html": fenced}
 
     def _options(self, names: Sequence[str]) -> list[tuple[str, str]]:
@@ -520,10 +558,16 @@ class Explorer:
             tabs.set_title(place, heading)
         narrow = ipywidgets.Layout(flex="0 1 400px", min_width="300px")
         wide = ipywidgets.Layout(flex="1 1 560px", min_width="0", width="auto")  # below the terms where it is narrow
-        left = ipywidgets.VBox([self.scenario, self.against, self.reset, groups, saving], layout=narrow)
-        right = ipywidgets.VBox(
-            [self.message, self.views[value], tabs, self.command, self.views[HEADINGS[-1]]], layout=wide
+        scrolled = ipywidgets.VBox([groups])
+        scrolled.add_class(TERMS)
+        left = ipywidgets.VBox(
+            [ipywidgets.HTML(ROOM), self.scenario, self.against, self.reset, scrolled, saving], layout=narrow
         )
+        right = ipywidgets.VBox(
+            [self.message, self.behind.widget, self.views[value], tabs, self.command, self.views[HEADINGS[-1]]],
+            layout=wide,
+        )
+        right.add_class(PICTURES)
         row = ipywidgets.Layout(flex_flow="row wrap", grid_gap="0 16px")
         # Counted, not drawn by chance: the stored notebook is compared with a fresh run.
         return ipywidgets.HBox([left, right], layout=row, model_id=f"explorer-{next(COUNT)}")
@@ -531,6 +575,8 @@ class Explorer:
     def _wire(self) -> None:
         self.scenario.observe(lambda _: self._restart(), "value")
         self.against.observe(lambda _: self._draw(), "value")
+        self.behind.switch.observe(lambda _: self._draw(), "value")
+        self.behind.row.observe(lambda _: self._draw(), "value")
         self.reset.on_click(lambda _: self._restart())
         self.save.on_click(lambda _: self._save())
         for term in self.terms.values():
@@ -562,14 +608,30 @@ class Explorer:
         settings = self.settings
         sets = "".join(f" --set {shlex.quote(f'{name}={text}')}" for name, text in settings.items())
         try:
-            self.shown = figures(self.deal, self.scenario.value, self.against.value, settings)
+            cases = (self._beside(), self.deal.case(self.scenario.value, settings))
+            self._say_what_is_drawn(cases[1])
+            self.behind.show(cases)  # first: it is what those look at who have asked for it
+            self.shown = figures_of(cases)
             drawn, self.message.value = page(self.shown), ""
         except DealgridError as error:
-            self.shown, drawn, self.message.value = None, dict.fromkeys(HEADINGS, ""), _said(error.problems)
+            self.behind.clear()
+            self.shown, drawn, self.message.value = None, dict.fromkeys(HEADINGS, ""), markup.said(error.problems)
         for heading, view in self.views.items():
             view.value = drawn[heading]
         command = f"dealgrid show {shlex.quote(self.scenario.value)}{sets}"
         self.command.value = f'<code style="white-space: pre-wrap">{html.escape(command)}</code>'
+
+    def _beside(self) -> Case:
+        """The case that stands still, the same one as long as it does."""
+        if self._standing is None or self._standing.scenario != self.against.value:
+            self._standing = self.deal.case(self.against.value)
+        return self._standing
+
+    def _say_what_is_drawn(self, case: Case) -> None:
+        """Under each uncertain term, while there are futures: whether it is drawn in them."""
+        for name, term in self.terms.items():
+            if term.parameter.uncertain:
+                term.say(self.behind.said_of(name, case))
 
     def _save(self) -> None:
         """Write the terms as a scenario that can then be picked; say what is wrong where they cannot be."""
@@ -582,10 +644,11 @@ class Explorer:
             save_scenario(folder / f"{name}.yaml", self.title.value, self.why.value, settings, self.deal.parameters)
             self._saved.add(name)
             self.deal.scenarios[name] = read_scenarios(folder, self.deal.parameters)[name]
+            self._standing = None
         except DealgridError as error:
-            self.saved.value = _said(error.problems)
+            self.saved.value = markup.said(error.problems)
             return
-        self.saved.value = _heading(f"Saved as params/scenarios/{name}.yaml.")
+        self.saved.value = markup.heading(f"Saved as params/scenarios/{name}.yaml.")
         self._is_moving = True  # the pickers keep their scenarios while their lists grow
         try:
             for picker in (self.scenario, self.against):

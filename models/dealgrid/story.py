@@ -14,7 +14,8 @@ class Story:
     rows of present values with the short label each has on a chart; of the streams of the party at the
     centre, `outflows` are the ones it pays. `total` and `center` name the values they add up to, `returns`
     other figures worth a line. `clauses` name parameters, or sheets of them, that are negotiated together; a
-    parameter's own name wins over its sheet's, and what is not named goes with its sheet.
+    parameter's own name wins over its sheet's, and what is not named goes with its sheet. `paths` are rows over the
+    periods whose spread is worth a picture.
     """
 
     title: str
@@ -29,3 +30,4 @@ class Story:
     center: str
     returns: Mapping[str, str]
     clauses: Mapping[str, Collection[str]]
+    paths: tuple[str, ...] = ()

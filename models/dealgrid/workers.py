@@ -113,7 +113,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")  # a fork would copy locks that other threads hold
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, task), daemon=False)
-        self.process.start()
+        with _deaf():
+            self.process.start()
         theirs.close()
         self.index: int | None = None
 
@@ -139,9 +140,23 @@ class _Worker:
             self.process.join()
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Within, a process that is started does not hear Ctrl-C until it says so: it has not yet learnt what to do."""
+    can = hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can else set()
+    try:
+        yield
+    finally:
+        if can:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(pipe: Connection, pickled: bytes) -> None:
     """The life of a worker: one task after the other, until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; whoever started us decides
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # what a notebook starts shall hear it
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     task = pickle.loads(pickled)
     while True:

@@ -91,4 +91,5 @@ STORY = Story(
         "Azure commitment": ("azure_commitment", "azure_commitment_start", "azure_commitment_end"),
         "AGI": ("agi_date", "verification_lag"),
     },
+    paths=("revenue", "free_cash_flow", "microsoft_net_cash_flow"),
 )

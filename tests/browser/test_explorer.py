@@ -115,7 +115,7 @@ def fresh(page: Any) -> Any:
 
 def control(page: Any, label: str) -> Any:
     """A term's box, by the words above it."""
-    return page.locator(".widget-vbox", has_text=label).last
+    return page.locator(".explorer-terms .widget-vbox", has_text=label).last
 
 
 def shows(page: Any, command: str) -> None:
@@ -228,6 +228,26 @@ def test_a_scenario_is_saved_and_saved_again_with_its_comments_and_order(fresh: 
         time.sleep(0.1)
     assert file.read_text(encoding="utf-8") == expected
     assert Deal.load(root=project).scenario("by_hand").title == "By hand"
+
+
+def test_futures_behind_the_figures_follow_a_term_and_say_how_many_they_are(fresh: Any, project: Path) -> None:
+    deal = Deal.load(root=project)
+    fresh.get_by_label("Futures behind the figures").check()
+    picture = fresh.locator("svg[aria-label^='Spread of the value']")
+    picture.wait_for()
+    fresh.get_by_role("status").get_by_text("100,000 futures are behind these pictures;").wait_for()  # compiled
+    before = picture.inner_html()
+    press(fresh, deal, "microsoft_stake", "ArrowRight")
+    fresh.locator("code", has_text="dealgrid futures new_deal --set microsoft_stake=33%").wait_for()
+    fresh.get_by_role("status").get_by_text("100,000 futures are behind these pictures;").wait_for()
+    assert picture.inner_html() != before
+    control(fresh, deal.parameters["microsoft_stake"].label).get_by_text("Set here, so the same").wait_for()
+    fresh.set_viewport_size({"width": NARROW, "height": 1200})
+    box = fresh.get_by_role("status").bounding_box()
+    assert box["x"] + box["width"] <= NARROW
+    fresh.set_viewport_size({"width": WIDE, "height": 1200})
+    fresh.get_by_label("Futures behind the figures").uncheck()
+    picture.wait_for(state="detached")
 
 
 def test_the_console_calls_nothing_an_error_and_nothing_comes_from_elsewhere(

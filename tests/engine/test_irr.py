@@ -181,6 +181,15 @@ def test_the_size_of_the_flows_does_not_matter(scale):
     assert found.multiple == pytest.approx(230 / 232)
 
 
+def test_a_rate_is_single_if_the_balance_at_it_never_changes_its_sign():
+    late = flow(-100, 60, -10, 50, 23.65)  # at 10 %: −100, −50, −65, −21.5, and 1.1 × 21.5 = 23.65
+    assert irr(late) == pytest.approx(0.1, abs=1e-13)
+    assert irr_roots(late) == 1
+    assert irr_module._keeps_its_sign(late[:, None], np.array([0.1])).tolist() == [True]
+    early = flow(-100, 130, -40, 22)  # at 10 %: −100, +20, −18, +2.2: it changes
+    assert irr_module._keeps_its_sign(early[:, None], np.array([0.1])).tolist() == [False]
+
+
 def test_rates_far_from_zero_are_found_in_long_flows():
     for rate in (-0.9999, -0.9, 10.0, 1e6):
         late = np.zeros(88)
@@ -273,6 +282,27 @@ def cleaned_up(draw: np.random.Generator) -> np.ndarray:
     return np.concatenate([-draw.integers(0, 50, 3), draw.integers(-5, 30, 18), -draw.integers(0, 99, 2)])
 
 
+def turning_twice(draw: np.random.Generator) -> np.ndarray:
+    """Money out, in and out again, or the other way round, with pauses: two rates, one double, or none."""
+    parts = [draw.integers(0, 60, draw.integers(1, 9)) * sign for sign in draw.choice([-1, 1]) * np.array([1, -1, 1])]
+    return np.concatenate(parts) * draw.choice([1, draw.integers(1, 10_000)])
+
+
+def close_together(draw: np.random.Generator) -> np.ndarray:
+    """Two rates a hundredth to a millionth apart, or one double, on either side of zero or around it."""
+    size = 10 ** draw.integers(2, 5)
+    one, other = draw.integers(size // 2, 2 * size, 2)
+    other = draw.choice([one, one + 1, one + size // 50, other])
+    pair = np.convolve([one, -size], [other, -size]).astype(object)
+    return np.convolve(pair, draw.integers(1, 4, draw.integers(1, 9)).astype(object)) * draw.choice([-1, 1])
+
+
+def far_off(draw: np.random.Generator) -> np.ndarray:
+    """Two rates of which one is near −100 % or some thousand percent."""
+    pair = np.convolve([1, -draw.integers(2, 900)], [draw.integers(2, 900), -draw.integers(1, 900)])
+    return np.convolve(pair, draw.integers(0, 3, draw.integers(1, 6)) + 1) * draw.choice([-1, 1])
+
+
 KINDS = {
     "small": (800, lambda draw: draw.integers(-9, 10, draw.integers(2, 31))),
     "sparse": (700, lambda draw: draw.integers(-1000, 1001, 30) * (draw.random(30) < 0.3)),
@@ -280,6 +310,9 @@ KINDS = {
     "double": (1200, square),
     "quarterly": (40, lambda draw: draw.integers(-9, 10, 88) * (draw.random(88) < draw.choice([0.1, 0.4, 1]))),
     "clean-up": (600, cleaned_up),
+    "turning twice": (1200, turning_twice),
+    "close together": (800, close_together),
+    "far off": (400, far_off),
 }
 
 

@@ -1,5 +1,7 @@
 """Chosen rows in many futures, against the same book filled in whole by NumPy."""
 
+import platform
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.engine.sheets import book_of, row
+from tests.engine.test_irr import KINDS, TOLERANCE, mixed_flows, padded, same_rate
 from tests.engine.test_ops import TRAPS, called
 from tests.engine.test_readings import FORMULAS, POWER, YEARS, books, parameters, pins_of
 from tests.engine.test_run import GIVEN, STAND, SUMMERS
@@ -216,6 +219,33 @@ def test_a_compiled_stand_earns_what_numpy_says(cache: Path, rows: tuple[str, ..
         found = ready({"price": prices}, prices.size)
         assert ready.how == "compiled"
         assert_same(found, run(STAND, SUMMERS, {**GIVEN, "price": prices}, futures=prices.size))
+
+
+@pytest.mark.long
+def test_rates_compiled_are_numpys_on_every_kind_of_flow_and_packed(cache: Path) -> None:
+    book = book_of(
+        row("irr(flow, pace)", "flow", "pace", name="rate", shape="once"),
+        row("irr_state(flow)", "flow", name="state", shape="once"),
+        scalars="pace", columns="flow",
+    )  # fmt: skip
+    draw = np.random.default_rng(15)
+    flows = padded(
+        [make(draw).astype(float) for name, (_, make) in KINDS.items() if name != "double" for _ in range(64)]
+    )
+    given = {"flow": np.concatenate([mixed_flows(2_000, len(flows)), flows], axis=1)}
+    years, futures = Calendar(2025, 2024 + len(flows)), given["flow"].shape[1]
+    ready = prepare(book, years, {"pace": 1.0}, ["rate", "state"], ["flow"], wait=True)
+    found, expected = ready(given, futures), run(book, years, {"pace": 1.0, **given}, futures=futures)
+    assert ready.how == "compiled"
+    np.testing.assert_array_equal(found["state"], expected["state"])
+    blur = np.where(np.arange(futures) < 2_000, NUMPY, TOLERANCE)  # the kinds have rates that nearly touch
+    assert (same_rate(found["rate"], expected["rate"], blur) | np.isnan(expected["rate"])).all()
+    if platform.machine() == "x86_64":
+        (text,) = kernel._compiler.known[ready.kernel.text].inspect_asm().values()
+        bodies = re.split(r"^(_ZN\S+):$", text, flags=re.MULTILINE)
+        for name in ("read_signs", "guess_rates", "value_parts", "step_on_value"):  # as many lanes as a register holds
+            own = [body for head, body in zip(bodies[1::2], bodies[2::2], strict=True) if f"{len(name)}{name}" in head]
+            assert any(re.search(r"\b(vaddpd|vmulpd|vmaxpd|addpd)\b", body) for body in own), name
 
 
 @pytest.mark.long

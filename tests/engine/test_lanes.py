@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.engine.test_irr import DOUBLE_TOLERANCE, KINDS, TOLERANCE, exact_roots, padded, same_rate
 from tests.tolerance import NUMPY
 
 from dealgrid.engine import irr, lanes
@@ -50,11 +51,11 @@ def test_what_is_not_a_number_wins(name: str, function: np.ufunc) -> None:
 def solved(flows: np.ndarray) -> SimpleNamespace:
     """Rates, states and unfit lanes of up to LANES flows (periods, futures), by the kernel's own functions."""
     periods, futures = flows.shape
-    flow = np.zeros((periods, lanes.LANES))
-    flow[:, :futures] = flows
+    flow = np.zeros((lanes.padded(periods), lanes.LANES))
+    flow[:periods, :futures] = flows
     work = np.empty(lanes.WORK)
     with np.errstate(all="ignore"):
-        lanes.solve_rates(flow.reshape(-1), 0, periods, work, np.empty(lanes.room_needed(periods)))
+        lanes.solve_rates(flow.reshape(-1), periods, work, np.empty(lanes.room_needed(periods)))
     places = {"rate": lanes.RATE, "state": lanes.STATE, "unfit": lanes.UNFIT}
     return SimpleNamespace(**{name: work[at : at + futures] for name, at in places.items()})
 
@@ -65,6 +66,8 @@ FLOWS = [
     [-1.0, 3.0, -2.25],  # touches at 50 %
     [1.0, -3.0, 2.25],
     [-4.0, 12.0, -9.0],
+    [1.0, -2.0, 0.99],  # −10 % and 10 %, equally near: the value falls at the first
+    [-1.0, 2.0, -0.99],
     [10.0, -5.0, -7.0],
     [-1.0, 0.0, 0.0],
     [1.0, 2.0, 0.0],
@@ -103,6 +106,30 @@ def test_a_flow_that_is_not_finite_is_marked_and_others_keep_their_rates() -> No
     np.testing.assert_allclose(found.rate[[0, 3]], irr.irr(flows[:, [0, 3]]), rtol=NUMPY)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_lanes_have_the_rates_and_states_of_exact_arithmetic_and_of_the_reference(kind: str) -> None:
+    draw = np.random.default_rng(13)
+    flows = [amounts for amounts in (KINDS[kind][1](draw) for _ in range(lanes.LANES)) if amounts.any()]
+    found, reference = solved(padded(flows)), irr.solve(padded(flows))
+    np.testing.assert_array_equal(found.state, reference.state)
+    for rate, state, other, amounts in zip(found.rate, found.state, reference.rate, flows, strict=True):
+        roots = exact_roots(amounts)
+        has_both = (amounts > 0).any() and (amounts < 0).any()
+        assert not has_both or state == [irr.NO_RATE, irr.ONE_RATE, irr.SEVERAL_RATES][min(len(roots), 2)]
+        blur = DOUBLE_TOLERANCE if any(times > 1 for _, times in roots) else TOLERANCE
+        assert not roots or (same_rate(rate, other, blur) and any(same_rate(rate, root, blur) for root, _ in roots))
+
+
+def test_the_rate_of_a_lane_does_not_depend_on_its_neighbours() -> None:
+    draw = np.random.default_rng(14)
+    kinds = [make for _, make in KINDS.values()]
+    table = padded([kinds[k % len(kinds)](draw) for k in range(40)])  # more than a pack of them need more than signs
+    together = solved(table)
+    alone = [solved(table[:, [k]]) for k in range(table.shape[1])]
+    np.testing.assert_array_equal(together.rate, [each.rate[0] for each in alone])
+    np.testing.assert_array_equal(together.state, [each.state[0] for each in alone])
+
+
 amounts = st.sampled_from([0.0, 1.0, -1.0, 2.0, -2.25, 3.0]) | st.floats(-5, 5).map(lambda amount: round(amount, 2))
 
 
@@ -118,7 +145,8 @@ def test_any_flow_has_the_rate_and_state_of_the_reference(flows: list[list[float
 
 
 def test_constants_are_those_of_the_reference() -> None:
-    for name in ("RESIDUE", "TIE", "SETTLED", "ROUNDING", "MORE_STEPS", "VALUE_STEPS", "NEWTON_TURNS", "MOST_TURNS",
+    for name in ("RESIDUE", "TIE", "APART", "SETTLED", "ROUNDING", "MORE_STEPS", "VALUE_STEPS", "NEWTON_TURNS",
+                 "MOST_TURNS",
                  "ONE_RATE", "SEVERAL_RATES", "NEVER_REPAID", "NEVER_PAID_IN", "NO_FLOWS", "NO_RATE"):  # fmt: skip
         assert getattr(lanes, name) == getattr(irr, name)
     assert (lanes.LOWEST, lanes.HIGHEST) == irr.SCALES

@@ -73,6 +73,13 @@ def test_there_may_be_no_file(tmp_path: Path) -> None:
         ("new_deal]\n", "new_deal]\n  catch_up: al\n", 7, "did you mean `all`?"),
         ("run: report\n  scenarios: [status_quo, new_deal]", "run: sweep\n  study: swep", 6, "'swep' is not a study"),
         ("run: report\n  scenarios: [status_quo, new_deal]", "run: sweep", 1, "`study` is missing"),
+        ("new_deal]\n", "new_deal]\n  to: sftpp://host/reports\n", 7, "did you mean `sftp`?"),
+        ("new_deal]\n", "new_deal]\n  to: reports\n", 7, "neither an address nor the name of a variable"),
+        ("new_deal]\n", "new_deal]\n  to: s3://\n", 7, "neither an address nor the name of a variable"),
+        ("new_deal]\n", "new_deal]\n  to: simplecache::s3://bucket\n", 7, "neither an address nor the name"),
+        ("new_deal]\n", 'new_deal]\n  to: "/mnt/a\\nb"\n', 7, "neither an address nor the name of a variable"),
+        ("new_deal]\n", "new_deal]\n  to: [s3://bucket]\n", 7, "to"),
+        ("new_deal]\n", "new_deal]\n  to:\n", 7, "to"),
         ("weekly:", "Weekly report:", 1, "cannot be the name of a schedule"),
     ],
 )
@@ -89,6 +96,38 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path) -> Non
         read(tmp_path, GOOD + '  tell: ["mailto://user:hunter2@example.com"]\n')
     assert "not the name of a variable" in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "to",
+    ["ftp://clerk:hunter2@host/x", "ftp://clerk:hun/ter2@host", "https://host/x?sig=hunter2", "clerk:hunter2@host"],
+)
+def test_an_address_with_a_secret_is_refused_and_not_repeated(to: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, GOOD + f"  to: {to}\n")
+    (problem,) = caught.value.problems
+    assert problem.line == 7
+    assert "variable" in str(problem)
+    assert "ter2" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("to", "variables"),
+    [
+        ("s3://bucket/reports", ()),
+        ("abfs://container@account.dfs.core.windows.net/reports", ()),
+        ("sftp://clerk@host/reports", ()),
+        ("/mnt/share/Our reports", ()),
+        ("C:/reports", ()),
+        ("DEALGRID_STORE", ("DEALGRID_STORE",)),
+    ],
+)
+def test_a_run_is_sent_to_an_address_or_to_one_the_environment_knows(
+    to: str, variables: tuple[str, ...], tmp_path: Path
+) -> None:
+    (weekly,) = read_schedules_of(tmp_path, GOOD + f"  to: {to}\n")
+    assert (weekly.to, weekly.variables) == (to, variables)
+    assert weekly.command[-5:] == ("--keep", "12", "--to", to, "--quiet")
 
 
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:

@@ -1,10 +1,17 @@
-"""A small place to run in: the deal's own parameter files, and a notebook of a few lines."""
+"""A small place to run in: the deal's own parameter files, and a notebook of a few lines; and a mail server."""
 
+import re
 import shutil
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from email import message_from_bytes
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
+from aiosmtpd.controller import Controller
 
 from dealgrid import Deal
 from dealgrid.inputs.schedules import Schedule, read_schedules
@@ -64,3 +71,55 @@ def schedules_of(folder: Path, given: dict[str, dict[str, object]]) -> dict[str,
     path = folder / "schedules.yaml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return read_schedules(path, ["status_quo", "new_deal"])
+
+
+class Post:
+    """A mail server on loopback that takes mail, refuses it, or does not answer."""
+
+    def __init__(self) -> None:
+        self.mode, self.bodies = "takes", []
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.controller: Controller | None = None
+        self.open()
+
+    def open(self) -> None:
+        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self.controller.start()
+
+    def close(self) -> None:
+        if self.controller:
+            self.controller.stop()
+        self.controller = None
+
+    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        if self.mode == "refuses":
+            return "451 not today"
+        if self.mode == "hangs":
+            import asyncio
+
+            await asyncio.sleep(1.5)
+            return "451 too late"
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        mail = message_from_bytes(envelope.content)
+        parts = [part for part in mail.walk() if part.get_content_type() == "text/plain"] or [mail]
+        self.bodies.append(parts[0].get_payload(decode=True).decode())
+        return "250 OK"
+
+    @property
+    def told(self) -> Counter[int]:
+        """How often each job was told of."""
+        return Counter(int(re.findall(r"job (\d+)", body)[0]) for body in self.bodies)
+
+
+@pytest.fixture
+def post(monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
+    server = Post()
+    address = f"mailto://127.0.0.1:{server.port}/someone@example.com?from=dealgrid@example.com&cto=1&rto=1&format=text"
+    monkeypatch.setenv("TEAM", address)
+    yield server
+    server.close()

@@ -3,6 +3,7 @@
 import ast
 import datetime as dt
 import re
+import shlex
 import shutil
 import subprocess
 from itertools import islice
@@ -27,6 +28,15 @@ CRONS = {
     "monthly": ("0 12 1 */3 *", "Europe/London"),
     "often": ("*/20 * * * *", "UTC"),
 }
+
+
+ADDRESS = "s3://bucket/100% of $ours"
+
+
+@pytest.fixture
+def sent(tmp_path: Path) -> dict[str, Schedule]:
+    """A schedule whose runs are sent to an address, and one to an address that only the environment knows."""
+    return schedules_of(tmp_path, {"open": {"to": ADDRESS}, "secret": {"to": "ARCHIVE"}})
 
 
 @pytest.fixture
@@ -65,9 +75,9 @@ def test_the_crontab_is_due_when_the_schedule_is(schedules: dict[str, Schedule])
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_understands_the_units_and_is_due_when_the_schedule_is(
-    schedules: dict[str, Schedule], tmp_path: Path
+    schedules: dict[str, Schedule], sent: dict[str, Schedule], tmp_path: Path
 ) -> None:
-    for name, text in exports.systemd(schedules).items():
+    for name, text in exports.systemd({**schedules, **sent}).items():
         text = text.replace("/srv/dealgrid/.venv/bin/dealgrid", "/bin/true").replace("=/srv/dealgrid", "=/")
         (tmp_path / name).write_text(text, encoding="utf-8")
     units = sorted(str(path) for path in tmp_path.glob("dealgrid-*"))
@@ -94,6 +104,9 @@ def test_the_workflow_is_due_when_the_schedule_is_and_has_the_keys_github_knows(
     for name, job in made["jobs"].items():
         assert set(job) == {"name", "if", "runs-on", "timeout-minutes", "concurrency", "steps"}
         assert all(set(step) <= {"id", "env", "if", "uses", "with", "run"} for step in job["steps"])
+        assert [step["if"].startswith("always() && ") for step in job["steps"][1:]] == [False] * 4 + [
+            True
+        ]  # the upload
         schedule, expected = schedules[name], dues(schedules[name])
         clock = job["steps"][0]["run"]
         assert subprocess.run(["sh", "-n", "-c", clock], check=False).returncode == 0
@@ -143,3 +156,48 @@ def test_the_dag_is_python_with_a_papermill_operator_for_each_report(schedules: 
         expected = dues(schedule)
         line, zone = ast.literal_eval(timetable["first"]), ast.literal_eval(timetable["timezone"])
         assert fires(line, zone, expected[-1]) == expected
+
+
+def words_of(schedule: Schedule, to: str) -> list[str]:
+    return [".venv/bin/dealgrid", "report", "status_quo", "new_deal", "--name", schedule.name, "--keep", "12",
+            "--to", to, "--quiet"]  # fmt: skip
+
+
+def test_the_crontab_sends_the_run_and_says_which_variable_it_needs(sent: dict[str, Schedule]) -> None:
+    (text,) = exports.cron(sent).values()
+    commands = [line.split(maxsplit=5)[5].replace(r"\%", "%") for line in text.splitlines() if line.startswith("0 6")]
+    found = [shlex.split(command.partition("timeout 3600 ")[2]) for command in commands]
+    assert found == [words_of(sent["open"], ADDRESS), words_of(sent["secret"], "ARCHIVE")]
+    told = [line for line in text.splitlines() if "needs" in line]
+    assert [line.split()[3] for line in told] == ["ARCHIVE"]
+
+
+def test_the_service_sends_the_run_and_reads_the_variable_from_a_file(sent: dict[str, Schedule]) -> None:
+    files = exports.systemd(sent)
+    lines = {name: files[f"dealgrid-{name}.service"].splitlines() for name in sent}
+    for name, to in (("open", ADDRESS), ("secret", "ARCHIVE")):
+        (start,) = [line for line in lines[name] if line.startswith("ExecStart=")]
+        meant = start.partition("=/srv/dealgrid/")[2].replace("%%", "%").replace("$$", "$")
+        assert shlex.split(meant) == words_of(sent[name], to)
+    read = {name: [line for line in each if line.startswith("EnvironmentFile=")] for name, each in lines.items()}
+    assert read == {"open": [], "secret": [f"EnvironmentFile={exports.SECRETS}"]}
+
+
+def test_the_workflow_sends_the_run_and_takes_the_variable_from_its_secrets(sent: dict[str, Schedule]) -> None:
+    jobs = YAML(typ="safe").load(exports.github(sent)["dealgrid.yml"])["jobs"]
+    steps = {name: next(step for step in job["steps"] if "--name" in step.get("run", "")) for name, job in jobs.items()}
+    assert [shlex.split(step["run"]) for step in steps.values()] == [
+        words_of(sent["open"], ADDRESS),
+        words_of(sent["secret"], "ARCHIVE"),
+    ]
+    assert [step.get("env") for step in steps.values()] == [None, {"ARCHIVE": "${{ secrets.ARCHIVE }}"}]
+
+
+def test_the_dag_sends_the_run(sent: dict[str, Schedule]) -> None:
+    tree = ast.parse(exports.airflow(sent, "notebooks/00_start_here.ipynb")["dealgrid_dags.py"])
+    words = [word for call in ast.walk(tree) if isinstance(call, ast.Call) for word in call.keywords]
+    commands = [ast.literal_eval(word.value) for word in words if word.arg == "bash_command"]
+    assert [shlex.split(command) for command in commands] == [
+        words_of(sent["open"], ADDRESS),
+        words_of(sent["secret"], "ARCHIVE"),
+    ]

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from dealgrid import Deal
 from dealgrid.cli import app
+from dealgrid.inputs.address import read_address
 from dealgrid.problems import InputError, RunError
 from dealgrid.runs import remote, store
 
@@ -230,7 +231,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(fsspec, "get_filesystem_class", missing)
     with pytest.raises(InputError, match="Install s3fs"):
-        remote.check_address("s3://bucket/reports")
+        read_address("s3://bucket/reports")
 
 
 def test_no_password_is_said(run: store.Listed, flaky: type[Flaky]) -> None:

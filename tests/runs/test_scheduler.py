@@ -14,14 +14,16 @@ from typing import Any
 import pytest
 
 from dealgrid.runs import work
-from dealgrid.runs.state import DONE, FAILED, RUNNING, WAITING, State
-from tests.runs.conftest import ROOT, WORK, write_notebook
+from dealgrid.runs.lock import is_held_by_family
+from dealgrid.runs.state import DONE, FAILED, RUNNING, SKIPPED, WAITING, State
+from tests.runs.conftest import ROOT, WORK, Post, write_notebook
 
 pytestmark = [
     pytest.mark.long,
     pytest.mark.skipif(os.name == "nt", reason="Windows has neither SIGTERM nor SIGKILL"),
 ]
 PATIENCE = 120
+STARTED: list[subprocess.Popen[str]] = []
 EACH_MINUTE = """\
 quick:
   title: A small report
@@ -48,7 +50,19 @@ def project(tmp_path: Path) -> Path:
 def dealgrid(project: Path, *words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "dealgrid.cli", "schedule", *words]
     env = os.environ | {"TOLD": f"json://127.0.0.1:9/{project.name}"}
-    return subprocess.Popen(command, cwd=project, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+    process = subprocess.Popen(command, cwd=project, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+    STARTED.append(process)
+    return process
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """A test that fails leaves no scheduler behind."""
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:
+            process.terminate()
 
 
 def until(true: Callable[[], Any]) -> Any:
@@ -61,11 +75,16 @@ def until(true: Callable[[], Any]) -> Any:
     raise AssertionError("it did not happen")
 
 
+def due(state: State, name: str) -> None:
+    """A schedule is due now, as if the clock had come to it."""
+    now = work.now()
+    state.enqueue(name, now, [now], [])
+
+
 @pytest.fixture
 def state(project: Path) -> Iterator[State]:
     opened = work.state_of(project / "reports")
-    now = work.now()
-    opened.enqueue("quick", now, [now], [])  # due now, as if the clock had come to it
+    due(opened, "quick")
     yield opened
     opened.close()
 
@@ -144,3 +163,125 @@ def test_once_runs_now_and_says_what_failed(project: Path) -> None:
     wrong = dealgrid(project, "once", "quik")
     _, said = wrong.communicate(timeout=PATIENCE)
     assert (wrong.returncode, "did you mean `quick`" in said) == (2, True)
+
+
+def changed(project: Path, text: str) -> None:
+    (project / "params" / "schedules.yaml").write_text(text, encoding="utf-8")
+
+
+def status(project: Path) -> tuple[int, list[dict[str, str]], str]:
+    process = dealgrid(project, "status", "--format", "json")
+    out, said = process.communicate(timeout=PATIENCE)
+    return process.returncode, json.loads(out or "[]"), said
+
+
+def test_a_running_scheduler_takes_up_its_changed_file(project: Path, state: State) -> None:
+    good = EACH_MINUTE.format(limit="2 min")
+    process = dealgrid(project, "run")
+    until(lambda: state.jobs(status=DONE))
+    changed(project, good.replace("run: report", "run: reprt"))
+    time.sleep(4)  # for several looks at the broken file, of which one is told
+    code, (line,), said = status(project)
+    assert (code, line["name"], "reprt" in said) == (1, "quick", True)
+    assert line["wrong"] == "params/schedules.yaml cannot be used, so what was read before is kept to"
+    changed(project, good.replace("quick:", "other:"))
+    until(lambda: [*state.kept()] == ["other"])
+    due(state, "other")
+    until(lambda: state.jobs("other", DONE))
+    assert status(project)[0] == 0
+    process.terminate()
+    _, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said.count("reprt"), said.count("kept to: quick")) == (0, 1, 1)
+    assert "The schedules are read anew: new other; gone quick." in said
+
+
+def test_a_broken_file_does_not_stop_a_scheduler_that_is_started_again(project: Path, state: State) -> None:
+    first = dealgrid(project, "run")
+    until(lambda: state.kept())
+    first.terminate()
+    first.communicate(timeout=PATIENCE)
+    changed(project, "quick: [")
+    due(state, "quick")
+    second = dealgrid(project, "run")
+    until(lambda: len(done(project)))
+    second.terminate()
+    _, said = second.communicate(timeout=PATIENCE)
+    assert (second.returncode, said.count("kept to: quick")) == (0, 1)
+
+
+STUDY = """\
+kind: sweep
+title: Stakes
+why: What does a point of stake bring?
+scenario: new_deal
+notebook: 00_start_here
+rows: [microsoft_value]
+grid:
+  microsoft_stake: [30%, 35%]
+"""
+NIGHTLY = """\
+nightly:
+  title: The stakes each night
+  cron: "0 0 1 1 *"
+  time_zone: UTC
+  run: sweep
+  study: stakes
+  keep: 1
+  retries: 3
+  tell: [TEAM]
+"""
+
+
+def test_a_sweep_is_kept_to_and_a_renamed_study_is_a_clear_failure_told_once(project: Path, post: Post) -> None:
+    studies = project / "params" / "studies"
+    (studies / "stakes.yaml").write_text(STUDY, encoding="utf-8")
+    changed(project, NIGHTLY)
+    process = dealgrid(project, "once", "nightly")
+    _, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said.splitlines()[-1]) == (0, "nightly is done.")
+    state = work.state_of(project / "reports")
+    process = dealgrid(project, "run")
+    until(lambda: state.seen_until("nightly"))
+    due(state, "nightly")
+    until(lambda: len(state.jobs(status=DONE)) == 2)
+    (run,) = (project / "reports").glob("stakes/2*/manifest.json")  # one of two: so much is kept
+    manifest = json.loads(run.read_text(encoding="utf-8"))
+    assert (manifest["study"], manifest["notes"]["compared"]["points"], post.bodies) == ("stakes", 2, [])
+    assert status(project)[:2] == (0, [status(project)[1][0] | {"name": "nightly", "wrong": ""}])
+
+    (studies / "stakes.yaml").rename(studies / "quotas.yaml")
+    due(state, "nightly")
+    (job,) = until(lambda: state.jobs(status=FAILED))
+    until(lambda: not state.untold())
+    assert (job.exit, job.attempt) == (2, 1)  # bad input, which another attempt would find as bad
+    code, (line,), said = status(project)
+    assert (code, "failed: STUDY: 'stakes' is not a study" in line["wrong"]) == (1, True)
+    assert "params/schedules.yaml:6: nightly: 'stakes' is not a study" in said
+
+    changed(project, NIGHTLY.replace("stakes", "quotas"))
+    until(lambda: "quotas" in state.kept()["nightly"])
+    code, (line,), said = status(project)
+    assert (code, line["wrong"].startswith("failed: "), said) == (1, True, "")  # until it has run well again
+    process.terminate()
+    process.communicate(timeout=PATIENCE)
+    state.close()
+    assert post.told == {job.id: 1}
+    assert "'stakes' is not a study" in post.bodies[0]
+
+
+def test_once_that_is_stopped_is_over_and_leaves_nothing_running(project: Path) -> None:
+    write_notebook(project / "notebooks" / "00_start_here.ipynb", "import time; time.sleep(600)")
+    state = work.state_of(project / "reports")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        begun = len(list((project / "reports").glob("quick/.*/unfinished-start_here.ipynb")))
+        process = dealgrid(project, "once", "quick")
+        until(lambda: len(list((project / "reports").glob("quick/.*/unfinished-start_here.ipynb"))) > begun)  # noqa: B023 - called at once
+        second = dealgrid(project, "once", "quick")
+        _, said = second.communicate(timeout=PATIENCE)
+        assert (second.returncode, "is running already" in said) == (3, True)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, said.splitlines()[-1]) == (130, "quick was stopped.")
+        until(lambda: not is_held_by_family(work.lock_of(project / "reports", "quick")))
+    assert {job.status for job in state.jobs()} == {SKIPPED}
+    state.close()

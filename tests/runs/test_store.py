@@ -319,7 +319,7 @@ def test_a_run_is_found_by_name_place_or_folder_and_a_wrong_one_gets_the_nearest
     assert store.find_run(tmp_path, str(first.folder) + "/").run == first.run
     with pytest.raises(InputError, match="did you mean `new_deal`"):
         store.find_run(tmp_path, "new_dela")
-    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / ".20260101T000000Z-01234567.unfinished").mkdir(parents=True)
     with pytest.raises(InputError, match="'letters' is not a run that is done"):
         store.find_run(tmp_path, "letters")
 

@@ -22,6 +22,7 @@ from dealgrid import Deal
 from dealgrid.output import sweep_page
 from dealgrid.problems import InputError, RunError
 from dealgrid.runs import handed, store, sweep, warm
+from tests.command import COMMAND, dealgrid
 from tests.runs.conftest import ROOT, write_notebook
 
 STUDY = """\
@@ -199,6 +200,24 @@ def test_two_sweeps_of_one_name_at_once_do_not_collide(tmp_path: Path) -> None:
         one, other = (each.result() for each in both)
     assert one.run != other.run
     pd.testing.assert_frame_equal(numbers(one.folder), numbers(other.folder))
+
+
+def test_ctrl_c_stops_a_sweep_and_says_how_to_go_on(tmp_path: Path) -> None:
+    project(tmp_path, "import time; time.sleep(0.5)")
+    running = subprocess.Popen(
+        [COMMAND, "sweep", "stakes", "--workers", "2"], cwd=tmp_path, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    until = time.monotonic() + 60
+    while not list(tmp_path.glob("reports/stakes/.*.unfinished/handed/0*.json")) and time.monotonic() < until:
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    _, said = running.communicate(timeout=60)
+    (left,) = store.list_runs(tmp_path / "reports")
+    assert running.returncode == 130
+    assert said.strip() == f"Interrupted. {left.run} is left unfinished. `--resume` with its name goes on."
+    assert dealgrid("sweep", "stakes", "--workers", "2", "--resume", left.run, cwd=tmp_path).returncode == 0
+    assert [each.status for each in store.list_runs(tmp_path / "reports")] == ["done"]
 
 
 PROGRAM = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -146,11 +147,15 @@ def test_what_is_printed_beyond_the_most_is_cut_and_that_is_said(tmp_path: Path)
         ("1 / 0", "ZeroDivisionError: division by zero"),
     ],
 )
-def test_a_notebook_that_goes_wrong_is_told_and_the_next_one_runs(tmp_path: Path, cell: str, said: str) -> None:
+def test_a_notebook_that_goes_wrong_is_told_and_the_next_one_runs(
+    tmp_path: Path, cell: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(RunError, match=said):
         carried_out(written(tmp_path, "wrong.ipynb", "'reached'", cell), ENGINE, seconds=2)
     assert "reached" in (tmp_path / "dealgrid-wrong.ipynb").read_text()
     assert "'fine'" in carried_out(written(tmp_path, "fine.ipynb", "'fine'"), ENGINE)
+    gc.collect()
+    assert "Task was destroyed but it is pending" not in caplog.text
 
 
 def gone(group: int) -> bool:

@@ -68,12 +68,14 @@ class Place:
 class Bargaining:
     """The map of a negotiation: two terms, two surfaces.
 
-    `across` and `up` are the values on the axes, `levers` their parameters in the scenario; `marks` are scenarios at
+    `title` and `beside` are those of the scenario and of the present contract. `across` and `up` are the values on the
+    axes, `levers` their parameters in the scenario; `marks` are scenarios at
     their own terms on the map, valued with all their other clauses. `failed` counts runs in which a check failed.
     """
 
     study: Bargain
     title: str
+    beside: str
     count: int
     seed: int
     levers: tuple[Lever, Lever]
@@ -87,7 +89,7 @@ class Bargaining:
     def caption(self) -> str:
         """What the map is of."""
         checks = "all checks zero" if not self.failed else f"CHECKS FAILED in {self.failed:,}"
-        return f"{self.title} against {self.study.present}. {self.count:,} futures, seed {self.seed}; {checks}."
+        return f"{self.title} against {self.beside}. {self.count:,} futures, seed {self.seed}; {checks}."
 
     @property
     def zone(self) -> Flags:
@@ -213,6 +215,11 @@ class Table:
         self._refuse()
         self._overlays = list({_overlay(party): party for party in study.parties}.values())
 
+    @property
+    def beside(self) -> str:
+        """The title of the present contract."""
+        return self.deal.scenario(self.study.present).title
+
     @functools.cached_property
     def sides(self) -> list[_Side]:
         """A side per way of seeing the world: parties that share it are run together."""
@@ -267,8 +274,9 @@ class _Side:
         self.table, self.overlay, self.parties = table, overlay, parties
         self.rows = list(dict.fromkeys(name for party in parties for name in party.rows))
         study = table.study
-        self.crowd = Crowd(
-            table.deal, study.scenario, self.rows, table.seed, {**study.set, **overlay.set},
+        everyone = list(dict.fromkeys(name for party in study.parties for name in party.rows))
+        self.crowd = Crowd(  # with the rows of all parties, so that all sides share one kernel: compiling takes longest
+            table.deal, study.scenario, everyone, table.seed, {**study.set, **overlay.set},
             believed=overlay.believe, varying=table.terms, planned=len(table.across) * len(table.up) * table.count,
             say=table.say,
         )  # fmt: skip
@@ -358,8 +366,9 @@ def bargain(
     )
     marks = tuple(_mark(laid, name) for name in asked.marks)
     return Bargaining(
-        asked, laid.case.title, laid.count, laid.seed, laid.levers, laid.across, laid.up, (one, other), marks, failed
-    )
+        asked, laid.case.title, laid.beside, laid.count, laid.seed, laid.levers, laid.across, laid.up, (one, other),
+        marks, failed,
+    )  # fmt: skip
 
 
 def study_of(deal: Deal, study: str | Bargain) -> Bargain:
@@ -379,7 +388,8 @@ def table(
 ) -> Table:
     """A study laid out, its count and seed replaced where given."""
     asked = study_of(deal, study)
-    return Table(deal, asked, count or asked.count or COUNT, seed if seed is not None else asked.seed or SEED, say)
+    count = (asked.count or COUNT) if count is None else count
+    return Table(deal, asked, count, seed if seed is not None else asked.seed or SEED, say)
 
 
 def beliefs(laid: Table) -> pd.DataFrame:
@@ -400,7 +410,7 @@ def beliefs(laid: Table) -> pd.DataFrame:
     frame = pd.DataFrame.from_dict(lines, orient="index")
     frame.attrs = {
         "title": f"{laid.case.title}: what it brings, by whose belief",
-        "caption": f"Against {laid.study.present}. {laid.count:,} futures, seed {laid.seed}.",
+        "caption": f"Against {laid.beside}. {laid.count:,} futures, seed {laid.seed}.",
     }
     return frame
 
@@ -426,10 +436,11 @@ def dial(laid: Table) -> pd.DataFrame:
             line |= {f"{name}_gain": float(mean[0]), f"{name}_error": float(error[0])}
         lines.append(line)
     frame = pd.DataFrame(lines)
-    label = laid.deal.parameters[axis.parameter].label
+    label, uncertain = laid.deal.parameters[axis.parameter].label, laid.deal.parameters[axis.parameter].uncertain
     frame.attrs = {
+        "each": " a year" if uncertain is not None and uncertain.kind == "hazard" else "",
         "title": f"What the deal brings by the belief in: {label}",
-        "caption": f"{laid.case.title} against {laid.study.present}. {laid.count:,} futures, seed {laid.seed}.",
+        "caption": f"{laid.case.title} against {laid.beside}. {laid.count:,} futures, seed {laid.seed}.",
     }
     return frame
 

@@ -76,7 +76,7 @@ class Crowd:
         self.draws = Draws(deal.parameters, seed, believed)
         chosen = ({*deal.scenario(scenario).set, *(set or {})} - {*(believed or {})}) | {*varying}
         self.drawn = [name for name in self.draws.doubts if name not in chosen]
-        self.checks = _check_roots(self.case)
+        self.checks = master_checks(deal)
         self.totals = prepare(
             deal.book,
             self.case.calendar,
@@ -158,16 +158,19 @@ class Futures:
         lines, errors = {}, {}
         mean, error, deviation = self.tally.mean, self.tally.error, self.tally.deviation
         for row, place in self._once():
-            found = {_percent(part): self.tally.quantile(place, part) for part in QUANTILES}
-            quantiles = {name: value for name, (value, _) in found.items()}
-            errors[row.label] = {name: spread for name, (_, spread) in found.items()}
+            pairs = {percent(part): self.tally.quantile(place, part) for part in QUANTILES}
+            quantiles = {name: value for name, (value, _) in pairs.items()}
+            errors[row.label] = {name: spread for name, (_, spread) in pairs.items()}
             lines[row.label] = {
                 "row": row.name, "unit": row.unit, "base": float(self.case.values[row.name]), "mean": mean[place],
                 "error": error[place], "sd": deviation[place], **quantiles,
                 "without": 1 - self.tally.finite[place] / self.count,
             }  # fmt: skip
-        frame = self._about(pd.DataFrame.from_dict(lines, orient="index"), "How the figures are distributed")
-        frame.attrs["errors"] = pd.DataFrame.from_dict(errors, orient="index")
+        parts = [percent(part) for part in QUANTILES]
+        columns = ["row", "unit", "base", "mean", "error", "sd", *parts, "without"]  # also where no row is `once`
+        found = pd.DataFrame.from_dict(lines, orient="index").reindex(columns=columns)
+        frame = self._about(found, "How the figures are distributed")
+        frame.attrs["errors"] = pd.DataFrame.from_dict(errors, orient="index").reindex(columns=parts)
         return frame
 
     def fan(self, name: str) -> pd.DataFrame:
@@ -184,7 +187,7 @@ class Futures:
             )
         places = [place for place, series in enumerate(self._series) if series[0] == name]
         found = {
-            _percent(part): [self.tally.quantile(place, part) for place in places]
+            percent(part): [self.tally.quantile(place, part) for place in places]
             for part in QUANTILES
             if row.shape != "flag"
         }
@@ -205,7 +208,7 @@ class Futures:
         import pandas as pd
 
         flags = [row for row in self.rows if row.name.startswith(BINDS) and not row.is_once]
-        periods = [self.case.calendar.periods[place] for place in _coming(self.case)]
+        periods = [self.case.calendar.periods[place] for place in coming(self.case)]
         places = {series: place for place, series in enumerate(self._series)}
         wanted = [[places[row.name, column] for column in (*periods, EVER)] for row in flags]
         frames = [
@@ -264,8 +267,8 @@ def futures(
 ) -> Futures:
     """A scenario in `count` futures, every uncertain parameter drawn that scenario and `set` do not choose.
 
-    `rows` are kept over all periods, or as one number; without it the story's values and returns and the flags
-    of binding clauses, which are always kept. Memory does not grow with `count`: quantiles are exact up to
+    `rows` are kept over all periods, or as one number; without it the story's values, returns and paths. The flags of
+    binding clauses are always kept. Memory does not grow with `count`: quantiles are exact up to
     65,536 futures and right to 1 part in 4,096 of their size beyond. `tell` hears how many are done, of how many.
     Several `workers` are processes of this machine, a `cluster` the address of a Dask scheduler; the numbers are the
     same. InputError with all problems, ModelError if a row is not a number in some future.
@@ -293,9 +296,9 @@ def futures(
 
 
 def kept_rows(deal: Deal, rows: Sequence[str] | None) -> tuple[str, ...]:
-    """The rows kept of futures: those asked for, or the story's values and returns; and which clause binds."""
+    """The rows kept of futures: those asked for, or the story's values, returns and paths; and which clause binds."""
     story = deal.story
-    asked = rows if rows is not None else [story.center, *story.holders, story.total, *story.returns]
+    asked = rows if rows is not None else [story.center, *story.holders, story.total, *story.returns, *story.paths]
     problems = []
     for name in asked:
         try:
@@ -391,7 +394,7 @@ def _series_of(case: Case, rows: Sequence[Row]) -> list[_Series]:
         for place, period in enumerate(case.calendar.periods):
             found.append(_Series(row, period, _near(float(base[place])), not is_flag, (place,)))
         if is_flag:
-            found.append(_Series(row, EVER, places=tuple(_coming(case))))
+            found.append(_Series(row, EVER, places=tuple(coming(case))))
     return found
 
 
@@ -399,15 +402,15 @@ def _near(value: float) -> float:
     return value if math.isfinite(value) else 0.0
 
 
-def _coming(case: Case) -> list[int]:
+def coming(case: Case) -> list[int]:
     """Places of the periods that end after the valuation date."""
     valued = float(case.given[VALUATION_DATE])  # type: ignore[arg-type]
     return [place for place, end in enumerate(case.calendar.ingredients()["period_end"]) if end > valued]
 
 
-def _check_roots(case: Case) -> list[str]:
+def master_checks(deal: Deal) -> list[str]:
     """The checks that feed no other check: the master check and those it leaves out."""
-    rows = case.deal.book.rows
+    rows = deal.book.rows
     checks = [name for name in rows if name.startswith(CHECK)]
     spoken_for: set[str] = set()
     waiting = [each for name in checks for each in rows[name].ingredients]
@@ -419,7 +422,8 @@ def _check_roots(case: Case) -> list[str]:
     return [name for name in checks if name not in spoken_for]
 
 
-def _percent(part: float) -> str:
+def percent(part: float) -> str:
+    """What a quantile is called."""
     return f"{part * 100:g}%"
 
 

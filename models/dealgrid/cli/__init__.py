@@ -5,19 +5,43 @@ Exit status: 0 done, 1 a check of the model failed, 2 bad input, 3 a run failed.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
+import traceback
+from collections.abc import Callable
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from dealgrid.cli import excel, figures, futures, pages, reports, runs, schedules, sweeps, tables
 from dealgrid.cli.options import BAD_INPUT, INTERRUPTED, RUN_FAILED
 from dealgrid.problems import DealgridError, RunError
 
+
+class _Commands(TyperGroup):
+    """The commands, which Ctrl-C ends with a word about what is left."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Carry out the command that was asked for."""
+        from dealgrid.output.terminal import tell
+
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stopped:
+            notes = getattr(stopped, "__notes__", [])
+            command = self.commands.get(ctx.invoked_subcommand or "")
+            if notes and command and any(each.name == "resume" for each in command.params):
+                notes = [*notes, "`--resume` with its name goes on."]
+            tell(" ".join(["Interrupted.", *notes]))
+            raise typer.Exit(INTERRUPTED) from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="A spreadsheet-style financial model of the Microsoft-OpenAI deal.",
     no_args_is_help=True,
     add_completion=False,
@@ -65,17 +89,20 @@ def main() -> None:
     try:
         app()
     except RunError as error:
-        tell_problems(error.problems)
-        sys.exit(RUN_FAILED)
+        _end(RUN_FAILED, tell_problems, error.problems)
     except DealgridError as error:
-        tell_problems(error.problems)
-        sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        tell("Interrupted.")
-        sys.exit(INTERRUPTED)
+        _end(BAD_INPUT, tell_problems, error.problems, "nothing was done")
     except BrokenPipeError:  # whoever read our output has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        tell(f"The output could not be written: {error.strerror}.")
-        sys.exit(RUN_FAILED)
+        _end(RUN_FAILED, tell, f"The output could not be written: {error.strerror}.")
+    except Exception:  # noqa: BLE001 - a fault of ours, which Python would give the status of a failed check
+        _end(RUN_FAILED, traceback.print_exc)
+
+
+def _end(code: int, say: Callable[..., None], *given: object) -> NoReturn:
+    """Say it, if there is room to, and end: the status counts also where standard error is full or closed."""
+    with contextlib.suppress(OSError):
+        say(*given)
+    sys.exit(code)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -52,18 +54,27 @@ def futures(
     from dealgrid.output.terminal import progress, tell
 
     deal = Deal.load()
-    settings, given_pins, names = _given(deal, sets, pins, rows)
+    problems: list[Problem] = []
+    settings: Mapping[str, object] = {}
+    given_pins: list[Pin] = []
+    names: list[str] | None = None
+    with gathered(problems):
+        settings, given_pins, names = _given(deal, sets, pins, rows)
     study = deal.studies.get(scenario)
-    if study is not None and not isinstance(study, Simulation):
-        raise InputError(
-            Problem("futures", f"{scenario} is a study of kind {study.kind}", "a scenario, or a study of kind futures",
-                    f"dealgrid {study.kind} {scenario}")
-        )  # fmt: skip
     if isinstance(study, Simulation):
         scenario, settings = study.scenario, {**study.set, **settings}
-        count, seed = count or study.count, study.seed if seed is None else seed
+        count, seed = study.count if count is None else count, study.seed if seed is None else seed
         names = names or list(study.rows) or None
-    count, seed = count or analysis.COUNT, analysis.SEED if seed is None else seed
+    else:
+        with gathered(problems):
+            _refuse_name(deal, scenario)
+    count, seed = analysis.COUNT if count is None else count, analysis.SEED if seed is None else seed
+    with gathered(problems):
+        analysis.refuse_count(count)
+    with gathered(problems):
+        _refuse_place(draws)
+    if problems:
+        raise InputError(problems)
     with progress(quiet) as bar:
         task = bar.add_task("futures", total=count)
         found = analysis.futures(
@@ -96,6 +107,7 @@ def solve(
     """Find every value of a parameter that brings a row to a figure, or say why there is none."""
     from dealgrid.analysis import solve as analysis
     from dealgrid.analysis.futures import SEED
+    from dealgrid.analysis.levers import lever
 
     deal = Deal.load()
     settings, given_pins, _ = _given(deal, sets, pins, None)
@@ -105,11 +117,13 @@ def solve(
         figure = _value("--equals", equals, deal.row(row).unit)
     with gathered(problems):
         part = None if quantile is None else _value("--quantile", quantile, "fraction")
+    with gathered(problems):
+        lever(deal.case(scenario or deal.story.present), parameter)
     if problems:
         raise InputError(problems)
     found = deal.solve(
         parameter, row, figure, scenario=scenario, set=settings, pins=given_pins, expected=expected, quantile=part,
-        count=count or analysis.COUNT, seed=SEED if seed is None else seed,
+        count=analysis.COUNT if count is None else count, seed=SEED if seed is None else seed,
     )  # fmt: skip
     _show_solutions(found, format)
 
@@ -138,12 +152,50 @@ def bargain(
         )  # fmt: skip
         laid = analysis.table(deal, asked, count, seed)
         turned = analysis.dial(laid) if asked.belief else None
-        folder = _keep(deal, found, turned, output or deal.root / "reports")
-    _show_map(found, format)
+        seen = analysis.beliefs(laid)
+        folder = _keep(deal, found, seen, turned, output or deal.root / "reports")
+    _show_map(found, seen, turned, format)
     tell(f"Written: {folder}")
     if found.failed:
         tell(f"CHECKS FAILED in {found.failed:,} runs.")
         raise typer.Exit(CHECK_FAILED)
+
+
+def _refuse_name(deal: Deal, name: str) -> None:
+    """InputError where a name is neither a scenario nor a study of kind futures."""
+    from dealgrid.inputs.simulations import Simulation
+
+    if name in deal.studies:
+        kind = deal.studies[name].kind
+        what, todo = f"{name} is a study of kind {kind}", f"dealgrid {kind} {name}"
+        raise InputError(Problem("futures", what, "a scenario, or a study of kind futures", todo))
+    try:
+        deal.scenario(name)
+    except InputError as error:
+        studies = ", ".join(each for each, study in deal.studies.items() if isinstance(study, Simulation))
+        also = f"; or a study: {studies}" if studies else ""
+        raise InputError(
+            dataclasses.replace(problem, expected=problem.expected + also) for problem in error.problems
+        ) from None
+
+
+def _refuse_place(path: Path | None) -> None:
+    """InputError where a file cannot be written to: said before the work, not after it."""
+    if path is None:
+        return
+    what = ""
+    if not path.parent.is_dir():
+        what = f"{path.parent} is not a folder"
+    elif path.is_dir():
+        what = f"{path} is a folder"
+    elif not os.access(path.parent, os.W_OK):
+        what = f"{path.parent} cannot be written to"
+    if what:
+        raise InputError(
+            Problem(
+                "--draws", what, "a file in a folder that exists and can be written to", "create it, or name another"
+            )
+        )
 
 
 def _given(
@@ -176,10 +228,6 @@ def _write_draws(
     deal: Deal, path: Path, spans: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]], tell: Any
 ) -> None:
     """A line per future: values in a form `--set` takes, rows at full precision, endless ones `inf`, none empty."""
-    if not path.parent.is_dir():
-        raise InputError(
-            Problem("--draws", f"{path.parent} is not a folder", "a file in a folder that exists", "create it first")
-        )
     beside = path.with_name(f".{path.name}.part")
     try:
         with beside.open("w", encoding="utf-8", newline="") as file:
@@ -213,10 +261,8 @@ def _show_futures(found: Futures, format: Format) -> None:
     elif format is Format.csv:
         print(frames["rows"].to_csv(lineterminator="\n"), end="")
     else:
-        show_texts(rounded.summary(found))
-        for frame in (rounded.losses(found), rounded.binding(found), *(rounded.fan(found, name) for name in fans)):
-            if len(frame):
-                show_texts(frame)
+        texts = (rounded.summary(found), rounded.losses(found), rounded.binding(found))
+        show_texts(*(frame for frame in (*texts, *(rounded.fan(found, name) for name in fans)) if len(frame)))
 
 
 def _show_solutions(found: Solved, format: Format) -> None:
@@ -241,7 +287,7 @@ def _show_solutions(found: Solved, format: Format) -> None:
     tell(f"{found.caption}.")
 
 
-def _show_map(found: Bargaining, format: Format) -> None:
+def _show_map(found: Bargaining, seen: pd.DataFrame, turned: pd.DataFrame | None, format: Format) -> None:
     from dealgrid.output import rounded
     from dealgrid.output.terminal import show_texts
 
@@ -250,7 +296,7 @@ def _show_map(found: Bargaining, format: Format) -> None:
     elif format is Format.json:
         said = {"study": found.study.name, "count": found.count, "seed": found.seed,
                 "zone": float(found.zone.mean()), "sure_zone": float(found.sure_zone.mean()),
-                "points": _plain(found.places()), "map": _plain(found.table()),
+                "points": _plain(found.places()), "beliefs": _plain(seen), "map": _plain(found.table()),
                 "checks": {"passed": not found.failed}}  # fmt: skip
         print(json.dumps(said, ensure_ascii=False))
     else:
@@ -259,10 +305,12 @@ def _show_map(found: Bargaining, format: Format) -> None:
         print(
             f"{found.study.title}: both sides gain on {share:.0%} of the map, beyond doubt of the draws on {sure:.0%}."
         )
-        show_texts(rounded.gains(found.places(), labels))
+        show_texts(rounded.gains(found.places(), labels), rounded.gains(seen, labels))
+        for line in rounded.why(seen, turned, found) if turned is not None else ():
+            print(line)
 
 
-def _keep(deal: Deal, found: Bargaining, turned: pd.DataFrame | None, reports: Path) -> Path:
+def _keep(deal: Deal, found: Bargaining, seen: pd.DataFrame, turned: pd.DataFrame | None, reports: Path) -> Path:
     """The run: map and beliefs as Parquet, the page as HTML."""
     from dealgrid.output import maps
     from dealgrid.runs.store import new_run, publish, recipe
@@ -275,7 +323,7 @@ def _keep(deal: Deal, found: Bargaining, turned: pd.DataFrame | None, reports: P
         draft.write("map.parquet", found.table().to_parquet(index=False))
         if turned is not None:
             draft.write("beliefs.parquet", _bare(turned).to_parquet(index=False))
-        draft.write("map.html", maps.page(found, turned))
+        draft.write("map.html", maps.page(found, seen, turned))
         return publish(draft, [deal.case(name) for name in dict.fromkeys(scenarios)])
 
 

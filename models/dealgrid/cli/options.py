@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dealgrid import Case, Deal
 from dealgrid.inputs import Pin, Setting, parse_pins, parse_settings
 from dealgrid.problems import InputError, Problem, gathered
+
+if TYPE_CHECKING:
+    from dealgrid.runs import store
 
 CHECK_FAILED, BAD_INPUT, RUN_FAILED, INTERRUPTED = 1, 2, 3, 130
 
@@ -31,7 +34,10 @@ Pins = Annotated[
     typer.Option("--pin", metavar="ROW@PERIOD=VALUE", help="Give a row a value in a period (without @PERIOD, in all)."),
 ]
 To = Annotated[
-    str | None, typer.Option("--to", metavar="ADDRESS", help="Then send the run there: a folder, s3://…, sftp://….")
+    str | None,
+    typer.Option(
+        "--to", metavar="ADDRESS", help="Then send the run there: a folder, s3://…, sftp://…, a VARIABLE that holds it."
+    ),
 ]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="The reports folder; without it `reports/` of the project.")
@@ -86,16 +92,14 @@ def case_of(
     return deal.case(scenario, settings, all_pins)
 
 
-def send_run(folder: Path, run: str, address: str, quiet: bool) -> None:
+def send_run(run: store.Listed, address: str, quiet: bool) -> None:
     """Send a finished run to an address, and say so."""
     from dealgrid.output.terminal import progress, tell
-    from dealgrid.runs import remote, store
+    from dealgrid.runs import remote
 
     with progress(quiet) as bar:
         task = bar.add_task("sending", total=None)
-        sent = remote.send(
-            store.find_run(folder, run), address, lambda there, of: bar.update(task, completed=there, total=of)
-        )
+        sent = remote.send(run, address, lambda there, of: bar.update(task, completed=there, total=of))
     before = f"; {sent.kept} were there already" if sent.kept else ""
     tell(f"Sent to {sent.address}: {sent.sent} files and the manifest{before}.")
 

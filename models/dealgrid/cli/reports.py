@@ -9,6 +9,7 @@ import typer
 from dealgrid import Deal
 from dealgrid.cli.options import CHECK_FAILED, Keep, Output, Quiet, Redact, Sets, To, send_run
 from dealgrid.inputs import parse_settings
+from dealgrid.inputs.address import read_address
 
 
 def report(
@@ -26,11 +27,11 @@ def report(
 ) -> None:
     """Run the notebook and write HTML, PDF, workbook and numbers into the reports folder."""
     from dealgrid.output.terminal import progress, tell
-    from dealgrid.runs import remote, store
+    from dealgrid.runs import store
     from dealgrid.runs.report import summary, write_report
 
     if to is not None:
-        remote.check_address(to)
+        read_address(to)
     deal = Deal.load()
     settings = parse_settings(sets, deal.parameters)
     folder = output or deal.root / "reports"
@@ -48,7 +49,7 @@ def report(
         )
     print("\n".join(summary(written)))
     if to is not None:
-        send_run(folder, written.run, to, quiet)
+        send_run(store.find_run(folder, written.run), to, quiet)
     if keep is not None:
         gone = store.keep(folder, written.run.partition("/")[0], keep)
         if gone:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,8 +15,19 @@ from dealgrid import Deal
 from dealgrid.cli.options import CHECK_FAILED, Format, Quiet, send_run
 from dealgrid.runs import store
 
+if TYPE_CHECKING:
+    from dealgrid.runs.fetch import Runs
+
 Reports = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="The reports folder; without it `reports/` of the project.")
+]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--reports",
+        metavar="ADDRESS",
+        help="Where the runs are: a folder, s3://…, sftp://…, a VARIABLE that holds it; without it `reports/` here.",
+    ),
 ]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="NAME/TIME-HASH, its folder, or NAME for the newest.")]
 MOST_SHOWN = 20
@@ -26,14 +38,15 @@ app = typer.Typer(help="The runs in the reports folder: list, show, verify, comp
 @app.command("list")
 def list_(
     name: Annotated[str | None, typer.Argument(help="Only the runs of this name.")] = None,
-    reports: Reports = None,
+    reports: Store = None,
     latest: Annotated[bool, typer.Option("--latest", help="Only the newest finished run of each name.")] = False,
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.table,
 ) -> None:
     """List the runs, the newest last."""
     from dealgrid.output.terminal import show_table, tell
 
-    runs = [run for run in store.list_runs(reports_folder(reports)) if name in (None, run.name)]
+    with _opened(reports) as there:
+        runs = [run for run in there.runs if name in (None, run.name)]
     if latest:
         newest = {run.name: run for run in runs if run.status == store.DONE}
         runs = list(newest.values())
@@ -59,20 +72,21 @@ def list_(
             ],
         )
     else:
-        tell("There are no runs yet: `dealgrid report` makes one.")
+        tell(f"There are no runs in {there.where} yet: `dealgrid report` makes one.")
 
 
 @app.command("show")
 def show(
     run: Run,
-    reports: Reports = None,
+    reports: Store = None,
     format: Annotated[Format, typer.Option(help="table or json, which is the manifest itself.")] = Format.table,
 ) -> None:
     """Show a run: what it was made from, its checks and its files."""
     from dealgrid.output.terminal import show_table
     from dealgrid.runs import review
 
-    listed = store.find_run(reports_folder(reports), run)
+    with _opened(reports) as there:
+        listed = there.find(run)
     if format is Format.json:
         print(json.dumps({**listed.manifest, **_line(listed)}, ensure_ascii=False))
     elif format is Format.csv:
@@ -84,13 +98,17 @@ def show(
 @app.command("verify")
 def verify(
     run: Run,
-    reports: Reports = None,
+    reports: Store = None,
 ) -> None:
     """Make a run's numbers again from its manifest, and compare every number and every file's hash."""
+    from dealgrid.output.terminal import progress
     from dealgrid.runs import review
 
     deal = Deal.load()
-    found = review.verify(deal, store.find_run(reports_folder(reports, deal), run))
+    with _opened(reports, deal) as there, progress(quiet=False) as bar:
+        task = bar.add_task("verifying", total=None)
+        listed = there.whole(there.find(run), lambda done, of: bar.update(task, completed=done, total=of))
+        found = review.verify(deal, listed)
     print("\n".join(review.verdict(found)))
     if not found.is_same:
         raise typer.Exit(CHECK_FAILED)
@@ -100,7 +118,7 @@ def verify(
 def compare(
     a: Annotated[str, typer.Argument(metavar="RUN", help="The run to start from.")],
     b: Annotated[str, typer.Argument(metavar="RUN", help="The run to go to.")],
-    reports: Reports = None,
+    reports: Store = None,
     row: Annotated[str | None, typer.Option(help="Only this row.")] = None,
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.table,
 ) -> None:
@@ -108,8 +126,8 @@ def compare(
     from dealgrid.output.terminal import show_table
     from dealgrid.runs import review
 
-    folder = reports_folder(reports)
-    frame, moved = review.compared(store.find_run(folder, a), store.find_run(folder, b))
+    with _opened(reports) as there:
+        frame, moved = review.compared(*(there.with_file(there.find(run), store.NUMBERS) for run in (a, b)))
     if row is not None:
         frame = frame[frame["row"] == row]
     if format is Format.json:
@@ -136,11 +154,19 @@ def compare(
 def send(
     run: Run,
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="A folder, s3://bucket/path, sftp://host/path, ….")],
-    reports: Reports = None,
+    reports: Store = None,
     quiet: Quiet = False,
 ) -> None:
     """Copy a finished run to another address; sending again completes what was interrupted."""
-    send_run(reports_folder(reports), run, address, quiet)
+    with _opened(reports) as there:
+        send_run(there.whole(there.find(run)), address, quiet)
+
+
+def _opened(asked: str | None, deal: Deal | None = None) -> contextlib.AbstractContextManager[Runs]:
+    """The runs of the reports folder or address that was named, else the project's."""
+    from dealgrid.runs.fetch import open_runs
+
+    return open_runs(reports_folder(None, deal) if asked is None else asked)
 
 
 def reports_folder(asked: Path | None, deal: Deal | None = None) -> Path:

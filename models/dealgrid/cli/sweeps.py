@@ -8,6 +8,7 @@ import typer
 
 from dealgrid import Deal
 from dealgrid.cli.options import CHECK_FAILED, Keep, Output, Quiet, Redact, To, send_run
+from dealgrid.inputs.address import read_address
 
 
 def sweep(
@@ -32,11 +33,11 @@ def sweep(
     """Carry out a notebook at every point of a study, prove its numbers, and write them with a page of all points."""
     from dealgrid.output.terminal import progress, tell
     from dealgrid.runs import redact as redaction
-    from dealgrid.runs import remote, store
+    from dealgrid.runs import store
     from dealgrid.runs.sweep import PAGE, run_sweep
 
     if to is not None:
-        remote.check_address(to)
+        read_address(to)
     deal = Deal.load()
     folder = output or deal.root / "reports"
     with progress(quiet, time_left=True) as bar:
@@ -59,7 +60,7 @@ def sweep(
         print(f"NOT ZERO in {name}: {', '.join(checks)}")
     print(f"page      {swept.folder / PAGE}\nnumbers   {swept.folder / store.NUMBERS}")
     if to is not None:
-        send_run(folder, swept.run, to, quiet)
+        send_run(store.find_run(folder, swept.run), to, quiet)
     if keep is not None:
         gone = store.keep(folder, study, keep)
         if gone:

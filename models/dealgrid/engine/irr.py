@@ -5,8 +5,12 @@ The value of a flow is a function of x = log(1 + rate). The method:
 * A flow whose sign changes once has exactly one rate (Descartes). Newton's method on log(PV of receipts / PV of
   payments) finds it in a few steps, as that function is nearly a straight line in x; a last step or two on the
   value itself gives the final digits.
-* So has a flow whose running totals, taken from the front and from the back, change sign once between them
-  (Norstrøm 1972, J. Financial and Quantitative Analysis 7:1835, for both sides of zero).
+* So has a flow whose balance, with interest at one of its rates, never changes its sign before it ends at zero: the
+  balances are the flow divided by (1 − (1 + rate)·discount), so by the same rule they have no rate themselves. It is
+  the pure investment or loan of Soper 1959, Economica 26:174.
+* A flow whose sign changes twice has two rates or none. The rate that Newton finds is the nearer to zero if at one
+  other place the value has the sign it has between the two: at the opposite rate where zero lies between them, else
+  a little farther from zero.
 * For any other flow the whole line is searched. Multiplying the value by exp(k·x) moves no root, and choosing k
   between two opposite flows makes its derivative a flow with one sign change fewer (Laguerre 1883). The rates of
   that simpler flow, found the same way, are all the places where the value can turn; between two of them there is
@@ -40,6 +44,7 @@ STATES = {
 ROUNDING = 2.0**-53  # the largest relative error of one operation on doubles
 RESIDUE = 1e-12  # a flow this small beside the largest of its future is what rounding left: one dollar in a trillion
 TIE = 1e-12  # rates whose distances from zero differ by less are equally near
+APART = 0.01  # discount factors of two rates are far from each other beyond this part of them
 BLOCK = 8192  # futures worked on together, so that a period of them stays in the processor's cache
 SCALES = 1e-100, 1e100  # flows beyond are brought near 1 by a power of two, which changes no digit
 FEW_STEPS, MORE_STEPS = 1, 8  # Newton steps on the logarithm: for every future, then for those not yet settled
@@ -174,14 +179,20 @@ def solve(flow: np.ndarray) -> Rates:
     """Rate, state and number of rates in one go; shapes and errors as in `irr`."""
     flow, shape = _table(flow)
     found = np.empty((3, flow.shape[1]))
+    still_open = []  # cleaned flows whose number of rates is not known yet
     with np.errstate(all="ignore"):
         for start in range(0, flow.shape[1], BLOCK):
-            stop = start + BLOCK
-            found[:, start:stop] = _by_signs(_cleaned(flow[:, start:stop], start))
-        for part in _open(found, BLOCK):
-            found[:, part] = _by_totals(_cleaned(flow[:, part]))
-        for part in _open(found, BLOCK // 2):
-            found[:, part] = _searched(_cleaned(flow[:, part]))
+            block = slice(start, start + BLOCK)
+            cleaned = _cleaned(flow[:, block], start)
+            found[:, block] = _by_signs(cleaned)
+            still_open.append(cleaned.compress(np.isnan(found[-1, block]), axis=1))
+        for method, size in (_by_proof, BLOCK), (_searched, BLOCK // 2):
+            futures, flows = np.flatnonzero(np.isnan(found[-1])), np.concatenate([flow[:, :0], *still_open], axis=1)
+            still_open = []
+            for start in range(0, len(futures), size):
+                part, cleaned = futures[start : start + size], flows[:, start : start + size]
+                found[:, part] = method(cleaned, found[0, part])
+                still_open.append(cleaned.compress(np.isnan(found[-1, part]), axis=1))
     return Rates(*(row.reshape(shape)[()] for row in found))
 
 
@@ -218,12 +229,6 @@ def _table(flow: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
             f"this one has shape {flow.shape}."
         )
     return (flow[:, None] if flow.ndim == 1 else flow), flow.shape[1:]
-
-
-def _open(found: np.ndarray, size: int) -> list[np.ndarray]:
-    """The futures whose number of rates is not known yet, in blocks."""
-    futures = np.flatnonzero(np.isnan(found[-1]))
-    return [futures[start : start + size] for start in range(0, len(futures), size)]
 
 
 def _cleaned(flow: np.ndarray, start: int = 0) -> np.ndarray:
@@ -279,41 +284,95 @@ def _noise(flow: np.ndarray) -> float:
 
 
 def _by_signs(flow: np.ndarray) -> np.ndarray:
-    """Rates, states and counts, shape (3, futures), of a cleaned block as far as signs tell; else the count is NaN."""
+    """Rates, states and counts, shape (3, futures), of a cleaned block as far as signs tell.
+
+    Else the count is NaN, and the rate where Newton has settled, which need not be the only one.
+    """
     changes, last = _sign_changes(flow)
     state = np.array([NEVER_REPAID, NO_FLOWS, NEVER_PAID_IN], dtype=float)[last + 1]
-    state[changes > 0] = ONE_RATE
-    return _single(flow, changes == 1, np.where(changes > 1, np.nan, 0.0), state, FEW_STEPS)
-
-
-def _by_totals(flow: np.ndarray) -> np.ndarray:
-    """The same for flows with both signs as far as running totals tell, and for those Newton needs longer for."""
-    changes, _ = _sign_changes(flow)
-    is_single = (changes == 1) | _has_single_rate(flow)
-    return _single(flow, is_single, np.full(len(changes), np.nan), np.full(len(changes), float(ONE_RATE)), MORE_STEPS)
-
-
-def _single(flow: np.ndarray, is_single: np.ndarray, roots: np.ndarray, state: np.ndarray, steps: int) -> np.ndarray:
-    """Rates, states and counts where there is a single rate; the count becomes NaN if Newton does not settle."""
-    rate = np.full(len(roots), np.nan)
-    rate[is_single] = _single_rates(flow if is_single.all() else flow.compress(is_single, axis=1), steps)
-    roots[is_single] = np.where(np.isnan(rate[is_single]), np.nan, 1.0)
+    both = changes > 0
+    state[both] = ONE_RATE
+    rate = np.full(len(changes), np.nan)
+    rate[both] = _single_rates(flow if both.all() else flow.compress(both, axis=1), FEW_STEPS)
+    roots = np.where(both, np.where((changes == 1) & ~np.isnan(rate), 1.0, np.nan), 0.0)
     return np.array([rate, state, roots])
 
 
-def _searched(flow: np.ndarray) -> np.ndarray:
-    """Rates, states and counts, shape (3, futures), of a cleaned block of any flows with both signs."""
+def _by_proof(flow: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """The same for flows with both signs, given a rate of each: as far as it can be shown to be the one to take."""
+    changes, _ = _sign_changes(flow)
+    rate = np.where(changes == 1, rate, _confirmed(flow, rate))
+    slow = np.isnan(rate)
+    again, own = flow.compress(slow, axis=1), changes[slow]
+    found = _single_rates(again, MORE_STEPS)
+    rate[slow] = np.where(own == 1, found, _confirmed(again, found))
+    roots = np.where(changes == 1, 1.0, np.nan)
+    for several, proves, count in (changes == 2, _is_nearer_of_two, 2.0), (changes > 2, _keeps_its_sign, 1.0):
+        futures = np.flatnonzero(several & ~np.isnan(rate))
+        proven = futures[proves(flow.take(futures, axis=1), rate[futures])]
+        roots[proven] = count
+    roots[np.isnan(rate)] = np.nan
+    return np.array([rate, np.where(roots == 2, float(SEVERAL_RATES), float(ONE_RATE)), roots])
+
+
+def _confirmed(flow: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """Rates of flows that may have several after one more step of Newton's; NaN where that was not the last one."""
+    discount = 1 / (1 + rate)
+    value, slope = _horner(flow, discount)
+    step = value / slope
+    discount = discount - step
+    return np.where(np.abs(step) <= TIE * discount, (1 - discount) / discount, np.nan)
+
+
+def _keeps_its_sign(flow: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """Whether the balance, with interest at the rate, never changes its sign before it ends at zero.
+
+    Its worth today is the sum of what was, or less the sum of what is to come: the doubt is a part of the smaller. It
+    is more than a rate that is settled but not yet exact can make, and enough for Newton's step to prove that there
+    is a rate (Kantorovich).
+    """
+    discount = 1 / (1 + rate)
+    _, size = _value(flow, discount)
+    begin, end = (flow != 0).argmax(axis=0), len(flow) - 1 - (flow[::-1] != 0).argmax(axis=0)
+    weight = np.sign(flow[begin, np.arange(len(rate))])
+    doubt, noise = 4 * len(flow) ** 2 * SETTLED, _noise(flow) * size
+    balance, so_far = np.zeros((2, len(rate)))
+    keeps = np.ones(len(rate), dtype=bool)
+    for period, amounts in enumerate(flow):
+        part = amounts * weight
+        balance += part
+        so_far += np.abs(part)
+        keeps &= (balance > doubt * np.minimum(so_far, size - so_far) + noise) | (period < begin) | (period >= end)
+        weight *= discount
+    return keeps
+
+
+def _sign_beyond(value: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Sign of a value, 0 where it does not exceed a size or is not known."""
+    return (value > size) * 1.0 - (value < -size) * 1.0
+
+
+def _is_nearer_of_two(flow: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """Whether flows whose sign changes twice have two rates, of which the given is nearer to zero, as far as one
+    more place can tell: where two are equally near, or close together, the search must.
+    """
+    first = np.sign(flow[(flow != 0).argmax(axis=0), np.arange(len(rate))])
+    total, size = _value(flow, np.ones(len(rate)))
+    at_zero = _sign_beyond(total, _noise(flow) * size)
+    discount = 1 / (1 + rate)
+    farther = discount * np.where(discount < 1, 1 - APART, 1 + APART)
+    place = np.where(at_zero == first, farther, 1 / (1 - rate))
+    value, size = _value(flow, place)
+    doubt = _noise(flow) + 2 * len(flow) * TIE * (1 + place)
+    return (at_zero != 0) & (place > 0) & (_sign_beyond(value, doubt * size) == -first)
+
+
+def _searched(flow: np.ndarray, _: np.ndarray) -> np.ndarray:
+    """The same for any flows with both signs, whatever is known of them."""
     found = _all_roots(flow)
     roots = np.isfinite(found.at).sum(axis=0)
     state = np.select([roots == 0, roots == 1], [NO_RATE, ONE_RATE], SEVERAL_RATES)
     return np.array([_nearest(found), state, roots])
-
-
-def _has_single_rate(flow: np.ndarray) -> np.ndarray:
-    """Whether running totals prove that there is exactly one rate above −100 %."""
-    from_front, sure_front = _total_changes(flow)
-    from_back, sure_back = _total_changes(flow[::-1])
-    return sure_front & sure_back & (from_front + from_back == 1)
 
 
 def _total_changes(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -484,14 +543,19 @@ def _derived(flow: np.ndarray) -> np.ndarray:
 
 def _sign(flow: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Sign of the value at x ≥ 0, and 0 where rounding could have made it."""
-    discount = np.exp(-x)
-    value, size = np.zeros((2, x.size))
+    value, size = _value(flow, np.exp(-x))
+    return np.where(np.abs(value) <= _noise(flow) * size, 0.0, np.sign(value))
+
+
+def _value(flow: np.ndarray, discount: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Value at a discount factor, and the value of absolute flows."""
+    value, size = np.zeros((2, discount.size))
     for amounts in flow[::-1]:
         value *= discount
         value += amounts
         size *= discount
         size += np.abs(amounts)
-    return np.where(np.abs(value) <= _noise(flow) * size, 0.0, np.sign(value))
+    return value, size
 
 
 def _walk(flow: np.ndarray, points: np.ndarray, signs: np.ndarray) -> _Roots:

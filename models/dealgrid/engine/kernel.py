@@ -32,7 +32,23 @@ CHUNK = 4096  # futures that NumPy fills in together, so that the rows of a bloc
 PART = 4096  # futures a thread takes at a time: many times LANES, few enough to share the work evenly
 FEW = 20_000  # futures up to which NumPy is done before a compiler would be: docs/decisions/0012-kernel.md
 FOLDER = "DEALGRID_CACHE"  # where compiled kernels are kept, instead of the system's place for such things
-CURVES = {"smaller", "larger", "sqrt", "exp", "log", "power", "log1p", "expm1", "annualised", "multiple"}  # in line
+CURVES = {
+    "smaller",
+    "larger",
+    "sqrt",
+    "exp",
+    "log",
+    "power",
+    "log1p",
+    "expm1",
+    "annualised",
+    "multiple",
+    "padded",
+    "is_settled",
+    "is_confirmed",
+    "is_of_two",
+    "sign_beyond",
+}  # in line
 SUMS = "sums.txt"  # the hashes of a kernel's files, written last
 # What another process does for `wait=False`.
 ELSEWHERE = f"import sys; from {__name__} import keep; keep(sys.stdin.read())"
@@ -188,7 +204,7 @@ class Totals:
             input_columns = _side_by_side(given, kernel.input_columns, (periods,), start, stop, own)
             compiled(
                 periods, own, start, single, columns, inputs, input_columns, once, rows, unfit,
-                np.empty(kernel.places * lanes.LANES), np.empty(kernel.histories * periods * lanes.LANES),
+                np.empty(kernel.places * lanes.LANES), np.zeros(kernel.histories * lanes.padded(periods) * lanes.LANES),
                 np.empty(lanes.WORK), np.empty(lanes.room_needed(periods)),
             )  # fmt: skip
 
@@ -320,9 +336,9 @@ class _Compiler:
                 return self.known[text], "compiled"
             if self.refusal:
                 return None, self.refusal
-            if not wait and not self._is_kept(text) and not self._is_done_elsewhere(text, say):
-                return None, "NumPy: the kernel is being compiled"
             try:
+                if not wait and not self._is_kept(text) and not self._is_done_elsewhere(text, say):
+                    return None, "NumPy: the kernel is being compiled"
                 self.known[text] = _compiled(text, say)
             except ImportError as error:
                 self.refusal = f"NumPy: there is no compiler ({error})"
@@ -413,6 +429,9 @@ def _compiled(text: str, say: Say) -> Callable[..., None]:
     except OSError:  # the disk is full
         shutil.rmtree(own, ignore_errors=True)
         return _compile(text, None)
+    except BaseException:  # Ctrl-C among them: nothing half-written stays
+        shutil.rmtree(own, ignore_errors=True)
+        raise
     if not _is_whole(kept):
         shutil.rmtree(kept, ignore_errors=True)
     with contextlib.suppress(OSError):  # another process was quicker

@@ -115,8 +115,8 @@ def expm1(x):
 
 
 def annualised(rate, periods_per_year):
-    """Yearly rate from a rate per period."""
-    return expm1(periods_per_year * log1p(rate))
+    """Yearly rate from a rate per period; periods of a year are spared the curves."""
+    return rate if periods_per_year == 1.0 else expm1(periods_per_year * log1p(rate))
 
 
 def multiple(paid, got):
@@ -124,226 +124,492 @@ def multiple(paid, got):
     return got / paid if paid > 0.0 else (np.inf if got > 0.0 else 0.0)
 
 
+# --- lanes in and out -------------------------------------------------------------------------------------------------
+
+
+def copy(source, target):
+    """Copy the lanes of one place to another.
+
+    A compiler that knew how many there are would write each copy out, one number at a time.
+    """
+    for i in range(source.size):
+        target[i] = source[i]
+
+
 # --- rates of return: all lanes together ------------------------------------------------------------------------------
-# The method, its constants and its names are those of irr.py; test_kernel_irr.py compares the two. Flows stand period
-# by period, a lane beside the other: flow[at + t * LANES + lane].
+# The method, its constants and its names are those of irr.py; test_lanes.py compares the two. Flows stand period by
+# period, a lane beside the other: flow[t * width + lane]. Zeros follow, up to a multiple of `STRIDE` periods.
 
 ONE_RATE, SEVERAL_RATES, NEVER_REPAID, NEVER_PAID_IN, NO_FLOWS, NO_RATE = 0.0, 1.0, 2.0, 3.0, 4.0, 5.0
 ROUNDING = 2.0**-53
 RESIDUE = 1e-12
 TIE = 1e-12
+APART = 0.01
 SETTLED = 1e-8
 LOWEST, HIGHEST = 1e-100, 1e100  # flows beyond are brought near 1 first
-MORE_STEPS, VALUE_STEPS = 8, 3
+MORE_STEPS, TURN_STEPS, VALUE_STEPS = 8, 4, 3
 NEWTON_TURNS, MOST_TURNS = 30, 200
+STRIDE = 4  # periods a lane takes in one go, its sums in registers
+PACK = 16  # lanes that signs alone do not answer are put together, so that few cost little
 # Places in `work`, one lane beside the other in each.
 RATE, STATE, UNFIT, LARGEST, CHANGES, LAST = (k * LANES for k in range(6))
 GOT, PAID, GOT_FIRST, PAID_FIRST, GOT_SECOND, PAID_SECOND = (k * LANES for k in range(6, 12))
 GUESS, DISCOUNT, STEP, SLOPE, SURE = (k * LANES for k in range(12, 17))
-WORK = 17 * LANES  # numbers in `work`
+# The same for a pack, and what only a pack needs.
+PACKED = 17 * LANES
+WHERE, FIRST, BEFORE, AFTER, TURN, SIGN, AT_TURN, AT_ZERO = (k * LANES for k in range(17, 25))
+LOW, HIGH, X, GOING, ROOT, OTHER_ROOT = (k * LANES for k in range(25, 31))
+WORK = PACKED + 31 * LANES  # numbers in `work`
 
 
-def solve_rates(flow, at, periods, work, room):
+def padded(periods: int) -> int:
+    """Periods of a flow with the zeros that follow it."""
+    return (periods + STRIDE - 1) // STRIDE * STRIDE
+
+
+def room_needed(periods: int) -> int:
+    """Numbers that packs and `search` need room for.
+
+    Flows of a pack, backwards too, and their derivatives; of one lane the flow, its derivatives, their turning
+    points, and the roots found.
+    """
+    return 3 * padded(periods) * PACK + periods * (periods + 8)
+
+
+def solve_rates(flow, periods, work, room):
     """Rates and states of all lanes into `work`; a lane whose flow is not finite is marked as unfit.
 
-    The flow is overwritten. `room` is for the search of lanes with more than one rate: see `room_needed`.
+    The flow is overwritten. `room` is for the lanes that signs alone do not answer: see `room_needed`.
     """
-    read_signs(flow, at, periods, work)
-    several = 0
-    for i in range(LANES):
-        several += 1 if work[CHANGES + i] > 1.0 else 0
-    if several > 0:
-        prove_single(flow, at, periods, work)
-    guess_rates(flow, at, periods, work)
-    for i in range(LANES):
-        work[DISCOUNT + i] = work[GUESS + i]
-    step_on_logarithm(flow, at, periods, work)
-    step_on_value(flow, at, periods, work)
-    waiting = take_settled(work)
-    if waiting > 0:
-        for i in range(LANES):
-            work[DISCOUNT + i] = work[GUESS + i]
-        for _ in range(MORE_STEPS):
-            step_on_logarithm(flow, at, periods, work)
-        step_on_value(flow, at, periods, work)
-        waiting = take_settled(work)
-    if waiting > 0:
-        for i in range(LANES):
-            if work[STATE + i] < 0.0:
-                search(flow, at + i, periods, room, work, i)
+    read_signs(flow, periods, work)
+    guess_rates(flow, periods, work, LANES)
+    settle(flow, periods, work, LANES, 1)
+    lane = 0 if take_settled(work, LANES) > 0 else LANES
+    while lane < LANES:
+        lane = solve_pack(flow, periods, work, room, lane)
 
 
-def read_signs(flow, at, periods, work):
+def read_signs(flow, periods, work):
     """Clean the flows of residues, count the changes of sign, and say what signs alone can say: −1 for a rate."""
     for i in range(LANES):
         work[LARGEST + i] = 0.0
+        work[UNFIT + i] = 0.0
         work[CHANGES + i] = 0.0
         work[LAST + i] = 0.0
         work[RATE + i] = np.nan
-    for t in range(periods):
+    for t in range(0, periods, STRIDE):
+        part = flow[t * LANES : (t + STRIDE) * LANES]
         for i in range(LANES):
-            work[LARGEST + i] = larger(work[LARGEST + i], abs(flow[at + t * LANES + i]))
-    for t in range(periods):
+            largest, unfit = work[LARGEST + i], work[UNFIT + i]
+            for k in range(STRIDE):
+                amount = abs(part[k * LANES + i])
+                largest = amount if amount > largest else largest
+                unfit += amount - amount  # not a number for what is not finite
+            work[LARGEST + i], work[UNFIT + i] = largest, unfit
+    for t in range(0, periods, STRIDE):
+        part = flow[t * LANES : (t + STRIDE) * LANES]
         for i in range(LANES):
-            amount = flow[at + t * LANES + i]
-            amount = amount if abs(amount) > RESIDUE * work[LARGEST + i] else 0.0
-            last = work[LAST + i]
-            work[CHANGES + i] += 1.0 if amount * last < 0.0 else 0.0
-            sign = 1.0 if amount > 0.0 else -1.0
-            work[LAST + i] = sign if amount != 0.0 else last
-            flow[at + t * LANES + i] = amount
+            least = RESIDUE * work[LARGEST + i]
+            changes, last = work[CHANGES + i], work[LAST + i]
+            for k in range(STRIDE):
+                amount = part[k * LANES + i]
+                amount = amount if abs(amount) > least else 0.0
+                changes += 1.0 if amount * last < 0.0 else 0.0
+                sign = 1.0 if amount > 0.0 else -1.0
+                last = sign if amount != 0.0 else last
+                part[k * LANES + i] = amount
+            work[CHANGES + i], work[LAST + i] = changes, last
     for i in range(LANES):
         largest = work[LARGEST + i]
-        work[UNFIT + i] = 1.0 if (largest == np.inf) | (largest != largest) else 0.0
+        unfit = work[UNFIT + i] != 0.0
+        work[UNFIT + i] = 1.0 if unfit else 0.0
         changes = work[CHANGES + i]
         last = work[LAST + i]
         alone = NO_FLOWS if last == 0.0 else (NEVER_PAID_IN if last > 0.0 else NEVER_REPAID)
-        work[STATE + i] = alone if (changes == 0.0) | (work[UNFIT + i] > 0.0) else -1.0
+        work[STATE + i] = alone if (changes == 0.0) | unfit else -1.0
         is_extreme = (largest < LOWEST) | (largest > HIGHEST)
         work[SURE + i] = 1.0 if (changes == 1.0) & (not is_extreme) else 0.0
 
 
-def prove_single(flow, at, periods, work):
-    """Mark as sure the lanes whose running totals, from the front and from the back, change sign once between them."""
-    for i in range(LANES):
-        work[GOT + i] = 0.0
-    for t in range(periods):
-        for i in range(LANES):
-            work[GOT + i] += abs(flow[at + t * LANES + i])
-    for i in range(LANES):
-        work[GOT + i] *= (4 * periods + 8) * ROUNDING
-        work[PAID + i] = 0.0  # changes from both ends
-        work[GUESS + i] = 1.0  # whether both are certain
-    for end in range(2):
-        for i in range(LANES):
-            work[GOT_FIRST + i] = 0.0
-            work[PAID_FIRST + i] = 0.0
-        for t in range(periods):
-            place = at + (t if end == 0 else periods - 1 - t) * LANES
-            for i in range(LANES):
-                sum_ = work[GOT_FIRST + i] + flow[place + i]
-                size = work[GOT + i]
-                last = work[PAID_FIRST + i]
-                sign = (1.0 if sum_ > size else 0.0) - (1.0 if sum_ < -size else 0.0)
-                work[PAID + i] += 1.0 if sign * last < 0.0 else 0.0
-                last = sign if sign != 0.0 else last
-                work[GUESS + i] = work[GUESS + i] if (sign != 0.0) | (last == 0.0) else 0.0
-                work[PAID_FIRST + i] = last
-                work[GOT_FIRST + i] = sum_
-    for i in range(LANES):
-        largest = work[LARGEST + i]
-        is_proven = (work[GUESS + i] > 0.0) & (work[PAID + i] == 1.0) & (work[CHANGES + i] > 1.0)
-        is_proven = is_proven & (largest >= LOWEST) & (largest <= HIGHEST)
-        work[SURE + i] = 1.0 if is_proven else work[SURE + i]
-
-
-def guess_rates(flow, at, periods, work):
+def guess_rates(flow, periods, work, width):
     """Discount factors from totals, mean times and their variances."""
-    for i in range(LANES):
-        work[GOT + i] = 0.0
-        work[PAID + i] = 0.0
-        work[GOT_FIRST + i] = 0.0
-        work[PAID_FIRST + i] = 0.0
-        work[GOT_SECOND + i] = 0.0
-        work[PAID_SECOND + i] = 0.0
-    for t in range(periods - 1, -1, -1):
-        for i in range(LANES):
-            amount = flow[at + t * LANES + i]
-            got = amount if amount > 0.0 else 0.0
-            got_first, paid_first = work[GOT_FIRST + i], work[PAID_FIRST + i]
-            got_sum, paid_sum = work[GOT + i], work[PAID + i]
-            work[GOT_SECOND + i] += got_first
-            work[PAID_SECOND + i] += paid_first
-            work[GOT_FIRST + i] = got_first + got_sum
-            work[PAID_FIRST + i] = paid_first + paid_sum
-            work[GOT + i] = got_sum + got
-            work[PAID + i] = paid_sum + (got - amount)
-    for i in range(LANES):
-        got, paid = work[GOT + i], work[PAID + i]
-        mean_got, mean_paid = work[GOT_FIRST + i] / got, work[PAID_FIRST + i] / paid
-        spread_got = 2.0 * work[GOT_SECOND + i] / got + mean_got - mean_got * mean_got
-        spread_paid = 2.0 * work[PAID_SECOND + i] / paid + mean_paid - mean_paid * mean_paid
-        height, slope = log(got / paid), mean_got - mean_paid
-        straight = height / slope
-        bent = slope - (spread_got - spread_paid) * straight / 2.0
-        work[GUESS + i] = exp(-(height / bent if bent * slope > slope * slope / 2.0 else straight))
+    for i in range(width):
+        work[GOT + i], work[GOT_FIRST + i], work[GOT_SECOND + i] = 0.0, 0.0, 0.0
+        work[PAID + i], work[PAID_FIRST + i], work[PAID_SECOND + i] = 0.0, 0.0, 0.0
+    for t in range((periods - 1) // STRIDE * STRIDE, -1, -STRIDE):
+        part = flow[t * width : (t + STRIDE) * width]
+        for i in range(width):
+            got, got_first, got_second = work[GOT + i], work[GOT_FIRST + i], work[GOT_SECOND + i]
+            paid, paid_first, paid_second = work[PAID + i], work[PAID_FIRST + i], work[PAID_SECOND + i]
+            for k in range(STRIDE):
+                amount = part[(STRIDE - 1 - k) * width + i]
+                receipt = amount if amount > 0.0 else 0.0
+                got_second += got_first
+                paid_second += paid_first
+                got_first += got
+                paid_first += paid
+                got += receipt
+                paid += receipt - amount
+            work[GOT + i], work[GOT_FIRST + i], work[GOT_SECOND + i] = got, got_first, got_second
+            work[PAID + i], work[PAID_FIRST + i], work[PAID_SECOND + i] = paid, paid_first, paid_second
+    for i in range(width):
+        by_got, by_paid = 1.0 / work[GOT + i], 1.0 / work[PAID + i]
+        mean_got, mean_paid = work[GOT_FIRST + i] * by_got, work[PAID_FIRST + i] * by_paid
+        spread_got = 2.0 * work[GOT_SECOND + i] * by_got + mean_got - mean_got * mean_got
+        spread_paid = 2.0 * work[PAID_SECOND + i] * by_paid + mean_paid - mean_paid * mean_paid
+        height, slope = log(work[GOT + i] * by_paid), mean_got - mean_paid
+        bent = slope - (spread_got - spread_paid) * (height / slope) / 2.0
+        guess = exp(-height / (bent if bent * slope > slope * slope / 2.0 else slope))
+        work[GUESS + i] = guess
+        work[DISCOUNT + i] = guess
 
 
-def step_on_logarithm(flow, at, periods, work):
-    """Newton's step on log(PV of receipts / PV of payments) in log(1 + rate)."""
-    for i in range(LANES):
-        work[GOT + i] = 0.0
-        work[PAID + i] = 0.0
-        work[GOT_FIRST + i] = 0.0
-        work[PAID_FIRST + i] = 0.0
-    for t in range(periods - 1, -1, -1):
-        for i in range(LANES):
-            amount = flow[at + t * LANES + i]
-            got = amount if amount > 0.0 else 0.0
+def value_parts(flow, periods, work, width):
+    """Present values of receipts and of payments at each lane's discount factor, and their derivatives in it."""
+    for i in range(width):
+        work[GOT + i], work[GOT_FIRST + i] = 0.0, 0.0
+        work[PAID + i], work[PAID_FIRST + i] = 0.0, 0.0
+    for t in range((periods - 1) // STRIDE * STRIDE, -1, -STRIDE):
+        part = flow[t * width : (t + STRIDE) * width]
+        for i in range(width):
             discount = work[DISCOUNT + i]
-            got_sum, paid_sum = work[GOT + i], work[PAID + i]
-            work[GOT_FIRST + i] = work[GOT_FIRST + i] * discount + got_sum
-            work[PAID_FIRST + i] = work[PAID_FIRST + i] * discount + paid_sum
-            work[GOT + i] = got_sum * discount + got
-            work[PAID + i] = paid_sum * discount + (got - amount)
-    for i in range(LANES):
+            got, got_first = work[GOT + i], work[GOT_FIRST + i]
+            paid, paid_first = work[PAID + i], work[PAID_FIRST + i]
+            for k in range(STRIDE):
+                amount = part[(STRIDE - 1 - k) * width + i]
+                receipt = amount if amount > 0.0 else 0.0
+                got_first = got_first * discount + got
+                paid_first = paid_first * discount + paid
+                got = got * discount + receipt
+                paid = paid * discount + (receipt - amount)
+            work[GOT + i], work[GOT_FIRST + i] = got, got_first
+            work[PAID + i], work[PAID_FIRST + i] = paid, paid_first
+
+
+def step_on_logarithm(flow, periods, work, width):
+    """Newton's step on log(PV of receipts / PV of payments) in log(1 + rate)."""
+    value_parts(flow, periods, work, width)
+    for i in range(width):
         got, paid, discount = work[GOT + i], work[PAID + i], work[DISCOUNT + i]
         slope = discount * (work[GOT_FIRST + i] / got - work[PAID_FIRST + i] / paid)
         work[DISCOUNT + i] = discount * exp(-(log(got / paid) / slope))
 
 
-def step_on_value(flow, at, periods, work):
+def step_on_value(flow, periods, work, width):
     """Newton's steps on the value itself, for the last digits."""
     for _ in range(VALUE_STEPS):
-        for i in range(LANES):
-            work[GOT + i] = 0.0
-            work[SLOPE + i] = 0.0
-        for t in range(periods - 1, -1, -1):
-            for i in range(LANES):
-                value, discount = work[GOT + i], work[DISCOUNT + i]
-                work[SLOPE + i] = work[SLOPE + i] * discount + value
-                work[GOT + i] = value * discount + flow[at + t * LANES + i]
-        for i in range(LANES):
+        for i in range(width):
+            work[GOT + i], work[SLOPE + i] = 0.0, 0.0
+        for t in range((periods - 1) // STRIDE * STRIDE, -1, -STRIDE):
+            part = flow[t * width : (t + STRIDE) * width]
+            for i in range(width):
+                discount, value, slope = work[DISCOUNT + i], work[GOT + i], work[SLOPE + i]
+                for k in range(STRIDE):
+                    slope = slope * discount + value
+                    value = value * discount + part[(STRIDE - 1 - k) * width + i]
+                work[GOT + i], work[SLOPE + i] = value, slope
+        for i in range(width):
             step = work[GOT + i] / work[SLOPE + i]
             work[STEP + i] = step
             work[DISCOUNT + i] -= step
 
 
-def take_settled(work):
-    """Keep the rates that Newton has settled on; how many lanes have no answer yet."""
-    waiting = 0.0
-    for i in range(LANES):
+def settle(flow, periods, work, width, steps):
+    """Newton's steps, so many on the logarithm, then those on the value."""
+    for _ in range(steps):
+        step_on_logarithm(flow, periods, work, width)
+    step_on_value(flow, periods, work, width)
+
+
+def is_settled(work, i):
+    """Whether Newton's last step was so small that its square is nothing."""
+    return (abs(work[STEP + i]) <= SETTLED * work[DISCOUNT + i]) & (abs(work[SLOPE + i]) < np.inf)
+
+
+def take_settled(work, width):
+    """Keep the rates of lanes that are sure to have one, once settled; how many lanes have no answer yet."""
+    waiting = 0
+    for i in range(width):
         discount = work[DISCOUNT + i]
-        is_settled = (abs(work[STEP + i]) <= SETTLED * discount) & (abs(work[SLOPE + i]) < np.inf)
-        is_taken = is_settled & (work[SURE + i] > 0.0) & (work[STATE + i] < 0.0)
+        is_taken = is_settled(work, i) & (work[SURE + i] > 0.0) & (work[STATE + i] < 0.0)
         work[RATE + i] = (1.0 - discount) / discount if is_taken else work[RATE + i]
         work[STATE + i] = ONE_RATE if is_taken else work[STATE + i]
-        waiting += 1.0 if work[STATE + i] < 0.0 else 0.0
+        waiting += 1 if work[STATE + i] < 0.0 else 0
     return waiting
+
+
+# --- rates of return: a pack of lanes that signs alone do not answer --------------------------------------------------
+
+
+def solve_pack(flow, periods, work, room, lane):
+    """Answer the next `PACK` lanes without an answer, from `lane` on; the lane to go on from."""
+    pack = work[PACKED:]
+    size = padded(periods) * PACK
+    flows, rest = room[:size], room[size:]
+    count, lane = pack_up(flow, periods, work, lane, pack, flows)
+    waiting = count
+    for steps in (0, MORE_STEPS):
+        if waiting > 0:
+            settle(flows, periods, pack, PACK, steps)
+            prove_single(flows, periods, pack)
+            take_settled(pack, PACK)
+            waiting = take_nearer_of_two(flows, periods, pack)
+            copy(pack[GUESS : GUESS + PACK], pack[DISCOUNT : DISCOUNT + PACK])
+    several = 0
+    for i in range(PACK):
+        several += 1 if is_of_two(pack, i) else 0
+    if several > 0:
+        waiting = solve_two(flows, periods, pack, rest)
+    for i in range(count):
+        if waiting > 0 and pack[STATE + i] < 0.0:
+            search(flows, periods, rest[2 * size :], pack, i)
+        lane_of = int(pack[WHERE + i])
+        work[RATE + lane_of], work[STATE + lane_of] = pack[RATE + i], pack[STATE + i]
+    return lane
+
+
+def pack_up(flow, periods, work, lane, pack, flows):
+    """Copy the lanes without an answer into the pack, until it is full; how many, and the lane to go on from."""
+    count = 0
+    while lane < LANES and count < PACK:
+        if work[STATE + lane] < 0.0:
+            pack[WHERE + count] = lane
+            count += 1
+        lane += 1
+    for i in range(PACK):
+        own = int(pack[WHERE + (i if i < count else 0)])
+        for place in (RATE, STATE, LARGEST, CHANGES, LAST, GUESS, DISCOUNT, STEP, SLOPE, SURE):
+            pack[place + i] = work[place + own]
+        pack[STATE + i] = -1.0 if i < count else NO_FLOWS  # the rest of the pack only fills it
+        for t in range(padded(periods)):
+            flows[t * PACK + i] = flow[t * LANES + own]
+    return count, lane
+
+
+def is_of_two(pack, i):
+    """Whether a lane waits, changes its sign twice, and is neither very large nor very small."""
+    largest = pack[LARGEST + i]
+    return (pack[STATE + i] < 0.0) & (pack[CHANGES + i] == 2.0) & (largest >= LOWEST) & (largest <= HIGHEST)
+
+
+def is_confirmed(pack, i):
+    """Whether Newton's last step was the last one there is, as it must be where there may be several rates."""
+    return (abs(pack[STEP + i]) <= TIE * pack[DISCOUNT + i]) & (abs(pack[SLOPE + i]) < np.inf)
+
+
+def prove_single(flow, periods, pack):
+    """Mark as sure the lanes whose balance, with interest at their rate, never changes its sign before its end."""
+    value_at(flow, periods, pack, DISCOUNT)  # the size into PAID
+    for i in range(PACK):
+        pack[BEFORE + i], pack[AFTER + i], pack[X + i] = -1.0, 0.0, 0.0
+    for t in range(periods):
+        part = flow[t * PACK : (t + 1) * PACK]
+        for i in range(PACK):
+            is_first = (part[i] != 0.0) & (pack[BEFORE + i] < 0.0)
+            pack[X + i] = (1.0 if part[i] > 0.0 else -1.0) if is_first else pack[X + i]
+            pack[BEFORE + i] = t if is_first else pack[BEFORE + i]
+            pack[AFTER + i] = t if part[i] != 0.0 else pack[AFTER + i]
+    for i in range(PACK):
+        pack[GOT + i], pack[GOT_FIRST + i], pack[SIGN + i] = 0.0, 0.0, 1.0
+    doubt, noise = 4 * periods * periods * SETTLED, (4 * periods + 8) * ROUNDING
+    for t in range(periods):
+        part = flow[t * PACK : (t + 1) * PACK]
+        for i in range(PACK):
+            weight, size = pack[X + i], pack[PAID + i]
+            own = part[i] * weight
+            balance, so_far = pack[GOT + i] + own, pack[GOT_FIRST + i] + abs(own)
+            to_come = size - so_far
+            margin = doubt * (so_far if so_far < to_come else to_come) + noise * size
+            keeps = (balance > margin) | (t < pack[BEFORE + i]) | (t >= pack[AFTER + i])
+            pack[SIGN + i] = pack[SIGN + i] if keeps else 0.0
+            pack[GOT + i], pack[GOT_FIRST + i], pack[X + i] = balance, so_far, weight * pack[DISCOUNT + i]
+    for i in range(PACK):
+        largest = pack[LARGEST + i]
+        is_proven = (pack[SIGN + i] > 0.0) & (pack[CHANGES + i] > 2.0) & is_confirmed(pack, i)
+        is_proven = is_proven & (largest >= LOWEST) & (largest <= HIGHEST)
+        pack[SURE + i] = 1.0 if is_proven | ((pack[CHANGES + i] == 1.0) & (pack[SURE + i] > 0.0)) else 0.0
+
+
+def value_at(flow, periods, pack, discounts):
+    """Values at each lane's discount factor into GOT, those of absolute flows into PAID."""
+    for i in range(PACK):
+        pack[GOT + i], pack[PAID + i] = 0.0, 0.0
+    for t in range((periods - 1) // STRIDE * STRIDE, -1, -STRIDE):
+        part = flow[t * PACK : (t + STRIDE) * PACK]
+        for i in range(PACK):
+            discount, value, size = pack[discounts + i], pack[GOT + i], pack[PAID + i]
+            for k in range(STRIDE):
+                amount = part[(STRIDE - 1 - k) * PACK + i]
+                value = value * discount + amount
+                size = size * discount + abs(amount)
+            pack[GOT + i], pack[PAID + i] = value, size
+
+
+def sign_beyond(value, size):
+    """Sign of a value, 0 where it does not exceed a size or neither is finite."""
+    return (1.0 if value > size else 0.0) - (1.0 if value < -size else 0.0)
+
+
+def take_nearer_of_two(flow, periods, pack):
+    """Keep the rate of lanes with two rates where one more place tells that it is the nearer; how many still wait."""
+    noise = (4 * periods + 8) * ROUNDING
+    for i in range(PACK):
+        pack[X + i] = 1.0
+    value_at(flow, periods, pack, X)
+    for i in range(PACK):
+        at_zero, discount = sign_beyond(pack[GOT + i], noise * pack[PAID + i]), pack[DISCOUNT + i]
+        farther = discount * (1.0 - APART if discount < 1.0 else 1.0 + APART)
+        pack[AT_ZERO + i] = at_zero
+        pack[X + i] = farther if at_zero == pack[LAST + i] else discount / (2.0 * discount - 1.0)
+    value_at(flow, periods, pack, X)
+    waiting = 0
+    for i in range(PACK):
+        discount, place = pack[DISCOUNT + i], pack[X + i]
+        doubt = noise + 2.0 * periods * TIE * (1.0 + place)
+        is_inside = sign_beyond(pack[GOT + i], doubt * pack[PAID + i]) == -pack[LAST + i]
+        is_taken = is_of_two(pack, i) & is_confirmed(pack, i) & (pack[AT_ZERO + i] != 0.0) & (place > 0.0) & is_inside
+        pack[RATE + i] = (1.0 - discount) / discount if is_taken else pack[RATE + i]
+        pack[STATE + i] = SEVERAL_RATES if is_taken else pack[STATE + i]
+        waiting += 1 if pack[STATE + i] < 0.0 else 0
+    return waiting
+
+
+def solve_two(flows, periods, pack, room):
+    """Answer the lanes whose sign changes twice, by the one place where the value turns; how many still wait."""
+    size = padded(periods) * PACK
+    derived, backwards = room[:size], room[size : 2 * size]
+    noise = (4 * periods + 8) * ROUNDING
+    derive_pack(flows, periods, pack, derived, backwards)
+    guess_rates(derived, periods, pack, PACK)
+    settle(derived, periods, pack, PACK, TURN_STEPS)
+    for i in range(PACK):
+        pack[TURN + i] = pack[DISCOUNT + i]
+        pack[SURE + i] = 1.0 if is_of_two(pack, i) & is_settled(pack, i) else 0.0
+        pack[X + i] = 1.0
+    value_at(flows, periods, pack, X)
+    for i in range(PACK):
+        pack[AT_ZERO + i] = sign_beyond(pack[GOT + i], noise * pack[PAID + i])
+    value_at(flows, periods, pack, TURN)
+    for i in range(PACK):
+        pack[AT_TURN + i] = sign_beyond(pack[GOT + i], noise * pack[PAID + i])
+        # Without a finite size nothing is known: left to the search of one lane.
+        pack[SURE + i] = pack[SURE + i] if pack[PAID + i] < np.inf else 0.0
+    root_beyond_zero(flows, periods, pack, 1.0)
+    for i in range(PACK):
+        pack[OTHER_ROOT + i] = pack[ROOT + i]
+    root_beyond_zero(backwards, periods, pack, -1.0)
+    waiting = 0
+    for i in range(PACK):
+        ends, at_zero, at_turn = pack[LAST + i], pack[AT_ZERO + i], pack[AT_TURN + i]
+        above, below = expm1(pack[OTHER_ROOT + i]), expm1(-pack[ROOT + i])
+        is_nearer = (abs(above) < abs(below) - TIE) | (below != below)
+        is_tied = (abs(above) <= abs(below) + TIE) & (ends < 0.0)  # the value falls at the upper of the two
+        rate = above if is_nearer | is_tied else below
+        turn = (1.0 - pack[TURN + i]) / pack[TURN + i]
+        is_touched = (at_zero == ends) & (at_turn == 0.0)
+        rate = turn if is_touched else rate
+        rate = 0.0 if at_zero == 0.0 else rate
+        state = SEVERAL_RATES if (at_zero == -ends) | (at_turn == -ends) else NO_RATE
+        state = ONE_RATE if (state == NO_RATE) & (is_touched | (at_zero == 0.0)) else state
+        is_taken = pack[SURE + i] > 0.0
+        pack[RATE + i] = (np.nan if state == NO_RATE else rate) if is_taken else pack[RATE + i]
+        pack[STATE + i] = state if is_taken else pack[STATE + i]
+        waiting += 1 if pack[STATE + i] < 0.0 else 0
+    return waiting
+
+
+def derive_pack(flows, periods, pack, derived, backwards):
+    """The flows whose values are the derivatives of exp(k·x)·value, and the flows read backwards.
+
+    k is amid the first change of sign, so that the derivative changes its sign once.
+    """
+    for i in range(PACK):
+        pack[BEFORE + i], pack[AFTER + i] = 0.0, -1.0
+    for t in range(periods):
+        part = flows[t * PACK : (t + 1) * PACK]
+        for i in range(PACK):
+            turned = part[i] * pack[LAST + i]
+            is_before = pack[AFTER + i] < 0.0
+            pack[BEFORE + i] = t if is_before & (turned > 0.0) else pack[BEFORE + i]
+            pack[AFTER + i] = t if is_before & (turned < 0.0) else pack[AFTER + i]
+    for t in range(padded(periods)):
+        part, weighted = flows[t * PACK : (t + 1) * PACK], derived[t * PACK : (t + 1) * PACK]
+        turned = backwards[(periods - 1 - t if t < periods else t) * PACK :]
+        for i in range(PACK):
+            weighted[i] = ((pack[BEFORE + i] + pack[AFTER + i]) / 2.0 - t) * part[i]
+            turned[i] = part[i]
+
+
+def root_beyond_zero(flow, periods, pack, side):
+    """The nearest roots x > 0 of flows that change their sign twice, into ROOT; not a number where there is none.
+
+    `side` is −1 for flows read backwards, whose roots and turning points stand on the other side of zero.
+    """
+    noise = (4 * periods + 8) * ROUNDING
+    for i in range(PACK):
+        pack[FIRST + i] = 0.0
+    for t in range(periods - 1, -1, -1):
+        part = flow[t * PACK : (t + 1) * PACK]
+        for i in range(PACK):
+            amount = abs(part[i])
+            pack[FIRST + i] = amount if amount > 0.0 else pack[FIRST + i]
+    going = 0
+    for i in range(PACK):
+        ends, at_zero = pack[LAST + i], pack[AT_ZERO + i]
+        turn = -side * log(pack[TURN + i])
+        is_inside = at_zero == -ends
+        is_near = (at_zero == ends) & (pack[AT_TURN + i] == -ends) & (turn > 0.0)
+        high = log1p(pack[LARGEST + i] / pack[FIRST + i]) + 1e-9
+        high = turn if is_near else high
+        pack[LOW + i], pack[HIGH + i] = 0.0, high
+        pack[X + i] = smaller(high / 2.0, 0.1)
+        pack[ROOT + i] = np.nan
+        pack[GOING + i] = 1.0 if (pack[SURE + i] > 0.0) & (is_inside | is_near) else 0.0
+        going += 1 if pack[GOING + i] > 0.0 else 0
+    turns = 0
+    while going > 0 and turns < MOST_TURNS:
+        for i in range(PACK):
+            pack[DISCOUNT + i] = exp(-pack[X + i])
+        value_parts(flow, periods, pack, PACK)
+        going = 0
+        for i in range(PACK):
+            got, paid, discount, x = pack[GOT + i], pack[PAID + i], pack[DISCOUNT + i], pack[X + i]
+            is_going = pack[GOING + i] > 0.0
+            slope = discount * (pack[GOT_FIRST + i] / got - pack[PAID_FIRST + i] / paid)
+            target = x + log(got / paid) / slope
+            value = got - paid
+            is_low = value * pack[AT_ZERO + i] > 0.0
+            low, high = (x if is_low else pack[LOW + i]), (pack[HIGH + i] if is_low else x)
+            is_root = abs(value) <= noise * (got + paid)
+            is_in = (target >= low) & (target <= high)
+            is_in = is_in & (is_root | (turns <= NEWTON_TURNS) | (turns % 2 == 0))
+            target = target if is_in else (x if is_root else (low + high) / 2.0)
+            stays = (not is_root) & (abs(target - x) > 8.0 * ROUNDING * larger(target, 1e-3))
+            pack[LOW + i], pack[HIGH + i] = low, high
+            pack[X + i] = target
+            pack[ROOT + i] = target if is_going else pack[ROOT + i]
+            pack[GOING + i] = 1.0 if is_going & stays else 0.0
+            going += 1 if pack[GOING + i] > 0.0 else 0
+        turns += 1
 
 
 # --- rates of return: one lane, the whole line ------------------------------------------------------------------------
 
 
-def room_needed(periods: int) -> int:
-    """Numbers that `search` needs room for: the flow, its derivatives, their turning points, and the roots found."""
-    return periods * (periods + 8)
-
-
-def search(flow, at, periods, room, work, lane):
+def search(flows, periods, room, work, lane):
     """The rate of one lane nearest to zero and how many there are, from all its roots."""
     n = periods
     own, roots, crossings = room[:n], room[n : 3 * n], room[3 * n : 5 * n]
     largest = 0.0
     for t in range(n):
-        largest = max(largest, abs(flow[at + t * LANES]))
+        largest = max(largest, abs(flows[t * PACK + lane]))
     scale = 1.0
     while largest * scale < LOWEST:
         scale *= 1.2676506002282294e30  # two to the power 100, which changes no digit
     while largest * scale > HIGHEST:
         scale /= 1.2676506002282294e30
     for t in range(n):
-        own[t] = flow[at + t * LANES] * scale
+        own[t] = flows[t * PACK + lane] * scale
     at_zero = sign_at(own, n, 0.0)
     levels = room[5 * n :]
     beyond = roots_beyond_zero(own, n, at_zero, levels, roots, crossings)

@@ -378,6 +378,10 @@ class _Writer:
     def _at(self, name: str) -> str:
         return f"_b[{self.places[name].start} + _i]"
 
+    def _lanes_of(self, name: str) -> str:
+        start = self.places[name].start
+        return f"_b[{start} : {start + lanes.LANES}]"
+
     def _lines(self) -> list[str]:
         by_stage: dict[int, list[str]] = {stage: list(self._loops(stage)) for stage in (BEFORE, DURING, AFTER)}
         lines = [
@@ -386,13 +390,14 @@ class _Writer:
             "):",
             '    """Blocks of futures: `_one` and `_per` are what all share, `_ins` and `_cols` what differs."""',
             *(f"    {self._spelled(Name(name))} = _one[{k}]" for k, name in enumerate(self.single)),
+            *(["    _length = padded(_periods)"] if self.histories else []),
             "    for _block in range(_blocks):",
             "        _from = _block * LANES",
             "        _to = _start + _from",
             *_over_lanes(2, [f"{self._at('_unfit')} = 0.0"]),
         ]
         for k, name in enumerate(self.inputs):
-            lines += _over_lanes(2, [f"{self._at(name)} = _ins[{k}, _from + _i]"])
+            lines += [f"        copy(_ins[{k}, _from : _from + LANES], {self._lanes_of(name)})"]
         starts = []
         for name, start in self.started.items():
             value = (
@@ -409,30 +414,34 @@ class _Writer:
             lines += ["        for _t in range(_periods):"]
             lines += [f"            {self._spelled(Name(name))} = _per[{k}, _t]" for k, name in enumerate(self.columns)]
             for k, name in enumerate(self.input_columns):
-                lines += _over_lanes(3, [f"{self._at(name)} = _cols[{k}, _t, _from + _i]"])
+                lines += [f"            copy(_cols[{k}, _t, _from : _from + LANES], {self._lanes_of(name)})"]
             lines += by_stage[DURING]
             for k, name in enumerate(self.histories):
-                value = self._at(name) if name in self.places else self._spelled(Name(name))
-                lines += _over_lanes(3, [f"_h[({k} * _periods + _t) * LANES + _i] = {value}"])
+                own = f"_h[({k} * _length + _t) * LANES : ({k} * _length + _t + 1) * LANES]"
+                is_apart = name in self.places
+                lines += [
+                    f"            copy({self._lanes_of(name)}, {own})"
+                    if is_apart
+                    else f"            {own} = {self._spelled(Name(name))}"
+                ]
             rows = [name for name in self.asked if not self.book.rows[name].is_once]
             for k, name in enumerate(rows):
-                lines += _over_lanes(3, [f"_rows[{k}, _t, _to + _i] = {self._at(name)}"])
+                lines += [f"            copy({self._lanes_of(name)}, _rows[{k}, _t, _to : _to + LANES])"]
         for k, name in enumerate(self.histories):
-            lines += [f"        solve_rates(_h, {k} * _periods * LANES, _periods, _work, _room)"]
-            lines += _over_lanes(
-                2,
-                [
-                    f"{self._at(f'_rate_{name}')} = _work[RATE + _i]",
-                    f"{self._at(f'_state_{name}')} = _work[STATE + _i]",
-                    f"{self._at('_unfit')} = larger({self._at('_unfit')}, _work[UNFIT + _i])",
-                ],
-            )
+            lines += [
+                f"        solve_rates(_h[{k} * _length * LANES : {k + 1} * _length * LANES], _periods, _work, _room)"
+            ]
+            lines += [
+                f"        copy(_work[{what} : {what} + LANES], {self._lanes_of(own)})"
+                for what, own in (("RATE", f"_rate_{name}"), ("STATE", f"_state_{name}"))
+            ]
+            lines += _over_lanes(2, [f"{self._at('_unfit')} += _work[UNFIT + _i]"])
         lines += by_stage[AFTER]
         once = [name for name in self.asked if self.book.rows[name].is_once]
         for k, name in enumerate(once):
-            lines += _over_lanes(2, [f"_once[{k}, _to + _i] = {self._at(name)}"])
-        lines += ["        _any = 0.0"]
-        lines += _over_lanes(2, [f"_any = larger(_any, {self._at('_unfit')})"])
+            lines += [f"        copy({self._lanes_of(name)}, _once[{k}, _to : _to + LANES])"]
+        lines += ["        _any = 0"]
+        lines += _over_lanes(2, [f"_any += 1 if {self._at('_unfit')} > 0.0 else 0"])
         lines += ["        _unfit[_to // LANES] = _any"]
         return lines
 

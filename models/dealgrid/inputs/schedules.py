@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
+from dealgrid.inputs.address import VARIABLE, check_written
 from dealgrid.inputs.complaints import Complaints, MisreadError, did_you_mean, quoted
 from dealgrid.inputs.cron import Cron, read_cron
 from dealgrid.inputs.files import read_mapping, shown
 from dealgrid.inputs.yaml_text import Entry, Listed, Mapped, Scalar, what_it_is
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
-VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h)")
 SECONDS = {"s": 1, "min": 60, "h": 3600}
 MOST_RETRIES, LONGEST = 20, 7 * 24 * 3600
@@ -26,7 +26,8 @@ class Schedule:
     """One schedule. `backoff` is before the first retry and doubles; durations are in seconds.
 
     `tell` names variables of the environment that hold Apprise addresses. `catch_up` says what becomes of runs
-    missed while nothing ran: `once` makes the last, `all` makes each, `skip` none.
+    missed while nothing ran: `once` makes the last, `all` makes each, `skip` none. `to` is where a run is sent when it
+    is done: an address, or the name of the variable of the environment that holds it; empty for nowhere.
     """
 
     name: str
@@ -42,13 +43,25 @@ class Schedule:
     backoff: float
     time_limit: float
     tell: tuple[str, ...]
+    to: str = ""
 
     @property
     def command(self) -> tuple[str, ...]:
         """The words after `dealgrid` that do it."""
         what = ("report", *self.scenarios) if self.run == "report" else ("sweep", self.study)
         name = ("--name", self.name) if self.run == "report" else ()
-        return (*what, *name, "--keep", str(self.keep), "--quiet")
+        to = ("--to", self.to) if self.to else ()
+        return (*what, *name, "--keep", str(self.keep), *to, "--quiet")
+
+    @property
+    def run_name(self) -> str:
+        """What its runs are called: `<this>/<UTC time>-<hash>`."""
+        return self.name if self.run == "report" else self.study
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables of the environment that the command reads."""
+        return (self.to,) if VARIABLE.fullmatch(self.to) else ()
 
 
 def read_schedules(path: Path, scenarios: Collection[str]) -> dict[str, Schedule]:
@@ -88,11 +101,11 @@ def _read(
     cron, zone = reader.cron(), reader.zone()
     keep, retries = reader.count("keep", 12, 1, 1000), reader.count("retries", 2, 0, MOST_RETRIES)
     backoff, limit = reader.seconds("backoff", 300), reader.seconds("time_limit", 3600)
-    tell = reader.variables()
+    tell, to = reader.variables(), reader.address("to")
     if len(complaints.problems) > before or cron is None or zone is None:
         return None
     return Schedule(name, reader.text("title"), cron, zone, run, chosen, study, keep,
-                    reader.text("catch_up") or "once", retries, backoff, limit, tell)  # fmt: skip
+                    reader.text("catch_up") or "once", retries, backoff, limit, tell, to)  # fmt: skip
 
 
 def _check_what(
@@ -148,6 +161,15 @@ class _Reader:
                            "names of environment variables, as in [DEALGRID_TELL]",
                            "put the address into the environment, never into this file", "tell")  # fmt: skip
         return names
+
+    def address(self, key: str) -> str:
+        text = self.text(key)
+        if key in self.entries:
+            try:
+                check_written(text)
+            except MisreadError as error:
+                self.complaints.misread(error, f"{self.name}: `{key}`", self.entries[key].key.line)
+        return text
 
     def cron(self) -> Cron | None:
         try:

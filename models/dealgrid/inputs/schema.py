@@ -136,6 +136,7 @@ class ScheduleShape(Shape):
     retries: Annotated[str, WithJsonSchema({"type": "integer", "minimum": 0})] = Field("", description="after a crash")
     backoff: Text = Field("", description="before the first retry, then doubled: `10 min`")
     time_limit: Text = Field("", description="after which a run is stopped: `1 h`")
+    to: Text = Field("", description="where the run is sent: an address, or the variable that holds it")
     tell: Annotated[Any, WithJsonSchema(NAMES)] = Field(
         None, description="variables of the environment that hold Apprise addresses"
     )

@@ -56,6 +56,7 @@ HOUSE: Mapping[str, Any] = {  # the look of every chart, as a specification's `c
     "text": {"fontSize": 11},
     "legend": {"labelFontSize": 12, "labelColor": INK},
 }  # fmt: skip
+AMOUNTS = "datum.value < 0 ? '(' + format(-datum.value, ',') + ')' : format(datum.value, ',')"  # negatives in brackets
 CUT = 3  # a bar so many times the next is cut, with its figure beside it, or no other could be seen
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -13,10 +15,12 @@ from dealgrid.analysis.levers import Lever
 from dealgrid.dates import date_of
 from dealgrid.inputs import UNITS
 from dealgrid.output import rounded, tables
-from dealgrid.output.charts import HOLDERS, INK, LETTER, MARGIN, WIDTH, Chart, drawn, svg
+from dealgrid.output.charts import AMOUNTS, HOLDERS, INK, LETTER, MARGIN, WIDTH, Chart, drawn, svg
+from dealgrid.output.page import whole
 
 ACROSS, UP = WIDTH + MARGIN, 420  # of the map, in pixels
-LIFT = 15  # pixels by which names of marks beside each other stand one above the other
+LIFT, DOT, MARK = 13, 8, 5  # height of a line of a name, its distance from a mark, half of a mark, in pixels
+ALONG = 5  # points at which a piece of a curve is looked at
 ZONE = "#DDEBDD"
 
 
@@ -28,7 +32,10 @@ def chart(found: Bargaining) -> Chart:
         "x": {**x, "scale": _domain(found.across, across)},
         "y": {**y, "scale": _domain(found.up, up)},
     }
-    layers = [_zone(found, scales), *(_curves(found, party, scales) for party in (0, 1)), *_places(found, scales)]
+    layers = [
+        _zone(found, scales), *(_curves(found, party, scales) for party in (0, 1)), _points(found, scales),
+        *_names(found, scales),
+    ]  # fmt: skip
     spec = {"layer": layers, "width": ACROSS, "height": UP}
     even = found.equal_gain()
     title = "Nowhere on the map do both sides gain"
@@ -37,8 +44,8 @@ def chart(found: Bargaining) -> Chart:
             f"Both sides gain between the curves, most evenly at {across.shown(even.across)} and {up.shown(even.up)}"
         )
     note = (
-        f"Shaded: both gain over {found.study.present.replace('_', ' ')}. Solid: where a side is indifferent; thin: "
-        "where it would be 1.96 standard errors of the mean away. "
+        "Shaded: both gain over the present contract. Thick curves: where a side is indifferent. Thin curves to either "
+        "side of it: were other futures drawn, it would lie between them 95 times in 100. "
     )
     return drawn(spec, title, note + found.caption)
 
@@ -59,37 +66,55 @@ def belief(frame: pd.DataFrame, found: Bargaining) -> Chart:
             }
             for chance, gain, error in frame[["probability", f"{name}_gain", f"{name}_error"]].to_numpy().tolist()
         ]
-        x = {"field": "chance", "type": "quantitative", "title": "Probability believed in, %"}
-        y = {"field": "gain", "type": "quantitative", "title": "Gain over the present contract, US$ bn"}
+        x = {"field": "chance", "type": "quantitative", "title": f"Chance believed in, %{frame.attrs['each']}"}
+        y = {"field": "gain", "type": "quantitative", "title": "Gain over the present contract, US$ bn",
+             "axis": {"labelExpr": AMOUNTS}}  # fmt: skip
         end = max(values, key=lambda line: float(line["chance"]))
         layers += [
             {"data": {"values": values}, "mark": {"type": "area", "opacity": 0.2, "color": colour},
              "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}},
             {"data": {"values": values}, "mark": {"type": "line", "color": colour}, "encoding": {"x": x, "y": y}},
-            {"data": {"values": [end]}, "mark": {"type": "text", "align": "right", "dy": -8, "color": colour},
+            {"data": {"values": [end]}, "mark": {"type": "text", "align": "left", "dx": 8, "color": INK, "clip": False},
              "encoding": {"x": x, "y": y, "text": {"field": "label"}}},
         ]  # fmt: skip
         turns = turning_points(frame, name)
-        told += [f"{label} would not sign beyond {turn:.0%}" for turn, _ in turns] or [_always(values, label)]
+        told += [f"{label} is indifferent at {turn:.0%}{frame.attrs['each']}" for turn, _ in turns] or [
+            _always(values, label)
+        ]
     layers.append({"data": {"values": [{"zero": 0}]}, "mark": {"type": "rule", "color": INK},
                    "encoding": {"y": {"field": "zero", "type": "quantitative"}}})  # fmt: skip
-    spec = {"layer": layers, "width": ACROSS, "height": UP * 0.6}
+    spec = {"layer": layers, "width": WIDTH, "height": UP * 0.6}
     return drawn(spec, "; ".join(told), f"{frame.attrs['title']}. {frame.attrs['caption']}")
 
 
-def page(found: Bargaining, beliefs: pd.DataFrame | None) -> str:
-    """The map and its points as one page that needs no other file."""
+EXPLAINED = (
+    "Gains are over the present contract, in the same futures, each ± its standard error. Regrets is the part of "
+    "futures in which a side would have done better to stay with the present contract. Nash is the point with the "
+    "largest product of gains; equal gain the one at which whoever gains less gains most."
+)
+
+
+def page(found: Bargaining, seen: pd.DataFrame, turned: pd.DataFrame | None) -> str:
+    """The map, its points and why both sign as one page that needs no other file.
+
+    `seen` is what `bargain.beliefs` gives, `turned` what `bargain.dial` does, where the study has a belief to turn.
+    """
     labels = [surface.party.label for surface in found.surfaces]
-    parts = [f"<h1>{html.escape(found.study.title)}</h1>", f"<p>{html.escape(found.study.why)}</p>", svg(chart(found)),
-             tables.as_html(rounded.gains(found.places(), labels))]  # fmt: skip
-    if beliefs is not None:
-        parts.append(svg(belief(beliefs, found)))
-    body = "\n".join(parts)
-    style = "body { font-family: Arial, sans-serif; max-width: 60em; margin: 2em auto; color: #222 }"
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(found.study.title)}</title>'
-        f"<style>{style}</style></head><body>\n{body}\n</body></html>\n"
-    )
+    said = [*rounded.agreement(found), *rounded.marked(found)]
+    parts = [f"<h1>{html.escape(found.study.title)}</h1>", f"<p>{html.escape(found.study.why)}</p>", _listed(said),
+             svg(chart(found)), tables.as_html(rounded.gains(found.places(), labels)), f"<p>{EXPLAINED}</p>",
+             f"<h2>Why both sign</h2><p>{WHY}</p>"]  # fmt: skip
+    parts += [_listed(rounded.why(seen, turned, found))] if turned is not None else []
+    parts.append(tables.as_html(rounded.gains(seen, labels)))
+    parts += [svg(belief(turned, found))] if turned is not None else []
+    return whole(found.study.title, "\n".join(parts), found.caption)
+
+
+WHY = "A side may sign because it believes something the other does not. So the deal is seen with each side's belief."
+
+
+def _listed(told: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{html.escape(line)}</li>' for line in told)}</ul>"
 
 
 def _always(values: list[dict[str, Any]], label: str) -> str:
@@ -158,58 +183,136 @@ def _curves(found: Bargaining, party: int, scales: dict[str, Any]) -> dict[str, 
         **scales, "x2": {"field": "x2"}, "y2": {"field": "y2"},
         "strokeWidth": {"field": "width", "type": "quantitative", "scale": None},
     }  # fmt: skip
-    lines = {
+    return {
         "data": {"values": values}, "mark": {"type": "rule", "color": HOLDERS[party], "strokeCap": "round"},
         "encoding": encoding,
     }  # fmt: skip
-    solid = [each for each in values if each["width"] > 1]
-    if not solid:
-        return lines
-    top = max(solid, key=lambda each: max(each["y"], each["y2"]) + (each["x"] if party else -each["x"]) * 1e-6)
-    label = f"{found.surfaces[party].party.label} indifferent"
-    ends = [_scaled(float(each), across) for each in (found.across[0], found.across[-1])]
-    is_left = top["x"] < sum(ends) / 2
-    text = {
-        "data": {"values": [{"x": top["x"], "y": max(top["y"], top["y2"]), "label": label}]},
-        "mark": {"type": "text", "align": "left" if is_left else "right", "dx": 6 if is_left else -6, "dy": 12,
-                 "color": INK, "fontWeight": 600},
-        "encoding": {**scales, "text": {"field": "label"}},
-    }  # fmt: skip
-    return {"layer": [lines, text]}
 
 
-def _places(found: Bargaining, scales: dict[str, Any]) -> list[dict[str, Any]]:
-    """Marks of scenarios, the Nash point and the point of equal gain, each with its name; marks of one place in one."""
+def _marked(found: Bargaining) -> dict[tuple[float, float], list[str]]:
+    """What stands on the map, by its place on the axes: marks of scenarios, the Nash point and that of equal gain."""
     across, up = found.levers
     by_place: dict[tuple[float, float], list[str]] = {}
-    own = [each for each in (found.nash(), found.equal_gain()) if each]
-    for each in (*found.marks, *own):
+    for each in (*found.marks, *_own(found)):
         if _is_on(each, found):
             by_place.setdefault((_scaled(each.across, across), _scaled(each.up, up)), []).append(each.name)
-    ours = {(_scaled(each.across, across), _scaled(each.up, up)) for each in own}
-    begin, end = (_scaled(float(each), across) for each in (found.across[0], found.across[-1]))
-    values: list[dict[str, Any]] = [
-        {"x": x, "y": y, "name": names, "shape": "diamond" if (x, y) in ours else "circle"}
-        for (x, y), names in by_place.items()
-    ]
-    points = {
-        "data": {"values": values}, "mark": {"type": "point", "filled": True, "size": 60, "color": INK, "opacity": 1},
+    return by_place
+
+
+def _own(found: Bargaining) -> list[Place]:
+    return [each for each in (found.nash(), found.equal_gain()) if each]
+
+
+def _points(found: Bargaining, scales: dict[str, Any]) -> dict[str, Any]:
+    across, up = found.levers
+    ours = {(_scaled(each.across, across), _scaled(each.up, up)) for each in _own(found)}
+    values = [{"x": x, "y": y, "shape": "diamond" if (x, y) in ours else "circle"} for x, y in _marked(found)]
+    return {
+        "data": {"values": values},
+        "mark": {"type": "point", "filled": True, "size": 60, "color": INK, "opacity": 1, "clip": False},
         "encoding": {**scales, "shape": {"field": "shape", "type": "nominal", "scale": None, "legend": None}},
-    }  # fmt: skip
-    names = []
-    for value in values:
-        x, long = value["x"], max(map(len, value["name"])) * LETTER * (end - begin) / ACROSS
-        is_left = x + long > end  # no room to the right
-        reach = (x - long, x) if is_left else (x, x + long)
-        beside = {each["x"] for each in values if each["y"] == value["y"]} - {x}
-        over = sum(reach[0] < each < reach[1] for each in beside)  # marks the name would run over
-        names.append({
-            "data": {"values": [value]},
-            "mark": {"type": "text", "align": "right" if is_left else "left", "dx": -8 if is_left else 8,
-                     "dy": -LIFT * over, "fontSize": 10, "color": INK},
-            "encoding": {**scales, "text": {"field": "name"}},
-        })  # fmt: skip
-    return [points, *names]
+    }
+
+
+# --- where names stand ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle on the map, in pixels from its upper left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def meets(self, other: Box) -> bool:
+        """Whether two rectangles have a point in common."""
+        is_beside = self.right < other.left or other.right < self.left
+        return not (is_beside or self.bottom < other.top or other.bottom < self.top)
+
+    def holds(self, point: tuple[float, float]) -> bool:
+        """Whether a point lies in it."""
+        return self.left <= point[0] <= self.right and self.top <= point[1] <= self.bottom
+
+
+FRAME = Box(0, 0, ACROSS, UP)
+
+
+def box_beside(x: float, y: float, lines: Sequence[str], side: int, lift: int) -> Box:
+    """The room that lines of a name take beside a point: to its left (-1) or right (1), below (-1) or above (1) it."""
+    wide, tall = max(map(len, lines)) * LETTER, LIFT * len(lines)
+    left = x + DOT if side > 0 else x - DOT - wide
+    top = y - tall / 2 - lift * (tall / 2 + DOT + 1)
+    return Box(left, top, left + wide, top + tall)
+
+
+def best_box(boxes: Sequence[Box], taken: Sequence[Box], curves: Sequence[tuple[float, float]]) -> Box:
+    """Of the boxes, which are in order of liking, the one that leaves the map least, meets least, and hides least."""
+
+    def cost(place: int) -> float:
+        box = boxes[place]
+        leaves = sum((box.left < FRAME.left, box.top < FRAME.top, box.right > FRAME.right, box.bottom > FRAME.bottom))
+        return 1000 * leaves + 100 * sum(map(box.meets, taken)) + sum(map(box.holds, curves)) + place / len(boxes)
+
+    return boxes[min(range(len(boxes)), key=cost)]
+
+
+def _names(found: Bargaining, scales: dict[str, Any]) -> list[dict[str, Any]]:
+    """The names of marks and curves, each where it hides nothing, as far as there is such a place."""
+    points = {place: _pixels(found, *place) for place in _marked(found)}
+    curves = [
+        [point for piece in found.indifference(party, errors).tolist() for point in _along(found, piece)]
+        for errors in (0.0, SURE, -SURE) for party in (0, 1)
+    ]  # fmt: skip
+    both = list(itertools.chain.from_iterable(curves))
+    taken = [Box(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in points.values()]
+    layers: list[dict[str, Any]] = []
+    for place, lines in _marked(found).items():
+        x, y = points[place]
+        boxes = [box_beside(x, y, lines, side, lift) for lift in (0, 1, -1) for side in (1, -1)]
+        taken.append(best_box(boxes, taken, both))
+        layers += _text(lines, taken[-1], taken[-1].left > x, 10, "normal")
+    for party, surface in enumerate(found.surfaces):
+        lines = [f"{surface.party.label} indifferent"]
+        solid = sorted(
+            (_along(found, piece)[0] for piece in found.indifference(party).tolist()), key=lambda each: each[1]
+        )
+        boxes = [box_beside(x, y, lines, side, 0) for x, y in solid for side in (-1, 1)]
+        if boxes:
+            taken.append(best_box(boxes, taken, both))
+            layers += _text(lines, taken[-1], True, 11, "bold")
+    return layers
+
+
+def _pixels(found: Bargaining, x: float, y: float) -> tuple[float, float]:
+    """Where a place on the axes stands on the map, in pixels."""
+    (left, right), (low, high) = (
+        (_scaled(float(values[0]), turned), _scaled(float(values[-1]), turned))
+        for values, turned in zip((found.across, found.up), found.levers, strict=True)
+    )
+    return ACROSS * (x - left) / (right - left), UP * (high - y) / (high - low)
+
+
+def _along(found: Bargaining, piece: Sequence[float]) -> list[tuple[float, float]]:
+    """Points along a piece of a curve, in pixels."""
+    across, up = found.levers
+    (x, y), (x2, y2) = (
+        _pixels(found, _scaled(one, across), _scaled(other, up)) for one, other in (piece[:2], piece[2:])
+    )
+    return [(x + (x2 - x) * part / ALONG, y + (y2 - y) * part / ALONG) for part in range(ALONG)]
+
+
+def _text(lines: Sequence[str], box: Box, is_left: bool, size: int, weight: str) -> list[dict[str, Any]]:
+    """Lines of text in a box, from its left or up to its right edge; a white rim keeps curves off the letters."""
+    layers = []
+    for place, line in enumerate(lines):
+        at = {"x": {"value": box.left if is_left else box.right}, "y": {"value": box.top + LIFT * (place + 0.5)}}
+        look = {"type": "text", "align": "left" if is_left else "right", "baseline": "middle", "fontSize": size,
+                "fontWeight": weight, "text": line, "clip": False}  # fmt: skip
+        for rim in ({"stroke": "white", "strokeWidth": 3, "color": "white"}, {"color": INK}):
+            layers.append({"data": {"values": [{}]}, "mark": {**look, **rim}, "encoding": at})
+    return layers
 
 
 def _is_on(place: Place, found: Bargaining) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from dealgrid.analysis.bargain import SURE, Bargaining
-from dealgrid.analysis.futures import Futures
+from dealgrid.analysis.bargain import SURE, Bargaining, turning_points
+from dealgrid.analysis.futures import Futures, coming
 from dealgrid.dates import date_of
 from dealgrid.inputs import UNITS, display_value
 
@@ -20,14 +20,19 @@ DAYS_IN_MONTH = 31
 
 
 def figure(value: float, error: float, unit: str) -> str:
-    """A value to the digits its standard error allows: `483`, `12.4%`; a date to the month or year it is sure of."""
+    """A value to the digits its standard error allows: `483`, `12.4%`; a date to the month or year it is sure of.
+
+    A value that would be rounded to nothing keeps the digit its error is in.
+    """
     if not math.isfinite(value) or not math.isfinite(error):
         return display_value(value, unit)
     if UNITS[unit].kind == "date":
         day = date_of(value)
         return day.isoformat() if error < 1 else f"{day:%Y-%m}" if error < DAYS_IN_MONTH / 2 else f"{day:%Y}"
     scale, mark = SCALES.get(UNITS[unit].kind, (1, ""))
-    return _written(value * scale, MOST_DECIMALS if not error else -math.ceil(math.log10(error * scale)), mark)
+    decimals = MOST_DECIMALS if not error else -math.ceil(math.log10(error * scale))
+    is_nothing = value and not round(value * scale, decimals)  # 4% ± 2% is not 0%
+    return _written(value * scale, decimals + 1 if is_nothing else decimals, mark)
 
 
 def _written(value: float, decimals: int, mark: str) -> str:
@@ -65,9 +70,7 @@ def sentences(found: Futures) -> list[str]:
         name = f"{found.case.title}: {label[0].lower()}{label[1:]}"
         told.append(f"{name} is {mean} US$ bn, {low} to {high} in nine of ten futures.")
     for label, line in lines_of(found.losses()):
-        told.append(
-            f"{found.case.title}: {label}, in {with_error(line['probability'], line['error'], 'fraction')} of futures."
-        )
+        told.append(f"{found.case.title}: {label}, in {_chance_of_loss(line, found.count)}.")
     return told
 
 
@@ -85,7 +88,7 @@ def summary(found: Futures) -> pd.DataFrame:
             "without": "" if not line["without"] else figure(float(line["without"]), 0.0, "fraction"),
         }
     texts = pd.DataFrame.from_dict(lines, orient="index")
-    return _as(frame, texts if texts["without"].any() else texts.drop(columns="without"))
+    return _as(frame, texts.drop(columns="without") if len(texts) and not texts["without"].any() else texts)
 
 
 def binding(found: Futures, every: int = 1) -> pd.DataFrame:
@@ -106,22 +109,31 @@ def binding(found: Futures, every: int = 1) -> pd.DataFrame:
 def losses(found: Futures) -> pd.DataFrame:
     """How likely the money does not come back."""
     frame = found.losses()
-    texts = [
-        with_error(value, error, "fraction") for value, error in zip(frame["probability"], frame["error"], strict=True)
-    ]
-    return _as(frame, pd.DataFrame({"probability": texts}, index=frame.index))
+    texts = [_chance_of_loss(line, found.count) for _, line in lines_of(frame)]
+    return _as(frame, pd.DataFrame({"how often": texts}, index=frame.index))
+
+
+def _chance_of_loss(line: dict[str, Any], count: int) -> str:
+    """A chance with its error; one that was never met is not zero, but too small for so many futures."""
+    if not line["probability"]:
+        return f"none of {count:,} futures"
+    return f"{with_error(line['probability'], line['error'], 'fraction')} of futures"
 
 
 def fan(found: Futures, row: str) -> pd.DataFrame:
-    """A row over the periods: base, mean and quantiles, to the digits they are sure of."""
+    """A row over the coming periods: base, mean and quantiles, to the digits they are sure of."""
     frame = found.fan(row)
     errors = frame.attrs["errors"]
     unit = str(frame.attrs["unit"])
+    periods = [found.case.calendar.periods[place] for place in coming(found.case)]
     lines = {
-        str(name): [figure(value, error, unit) for value, error in zip(frame.loc[name], errors.loc[name], strict=True)]
+        ("no doubt" if name == "base" else str(name)): [
+            figure(value, error, unit)
+            for value, error in zip(frame.loc[name, periods], errors.loc[name, periods], strict=True)
+        ]
         for name in errors.index
     }
-    return _as(frame, pd.DataFrame.from_dict(lines, orient="index", columns=list(frame.columns)))
+    return _as(frame, pd.DataFrame.from_dict(lines, orient="index", columns=periods))
 
 
 def indices(frame: pd.DataFrame) -> pd.DataFrame:
@@ -242,11 +254,47 @@ def marked(found: Bargaining) -> list[str]:
     return told
 
 
+def why(seen: pd.DataFrame, turned: pd.DataFrame, found: Bargaining) -> list[str]:
+    """Why both sign, or why one would not: what the deal brings each by its own belief, by the other's, and by any.
+
+    `seen` is what `bargain.beliefs` gives, `turned` what `bargain.dial` does.
+    """
+    each_year = str(turned.attrs["each"])
+    told = []
+    for place, surface in enumerate(found.surfaces):
+        label, name = surface.party.label, surface.party.name
+        own, others = (seen.iloc[line] for line in (place, 1 - place))
+        gains, other_gains = (_won(each[f"{label} gains"], each[f"{label} error"]) for each in (own, others))
+        regrets = figure(own[f"{label} regrets"], 0.005, "fraction")
+        told.append(
+            f"By its own belief {label} {gains} under {found.title}, and regrets it in {regrets} of futures; by the "
+            f"belief of the other side it {other_gains}."
+        )
+        turns = [
+            f"{with_error(chance, error, 'fraction')}{each_year}" for chance, error in turning_points(turned, name)
+        ]
+        low, high = (f"{chance:.3g}%" for chance in (100 * turned["probability"].iloc[[0, -1]]).tolist())
+        if turns:
+            told.append(f"The belief at which it stops being worth signing for {label}: {' and '.join(turns)}.")
+        else:
+            is_gain = bool((turned[f"{name}_gain"] >= 0).all())
+            ends = "." if is_gain else "; so this belief is not why it signs. The map shows at which terms it gains."
+            which = "every" if is_gain else "no"
+            told.append(f"For {label} it is worth signing at {which} belief from {low} to {high}{each_year}{ends}")
+    return told
+
+
+def _won(gain: float, error: float) -> str:
+    if abs(gain) <= SURE * error:
+        return f"neither gains nor loses beyond the error of the draws ({with_error(gain, error, 'US$ bn')} US$ bn)"
+    return f"{'gains' if gain > 0 else 'loses'} {with_error(abs(gain), error, 'US$ bn')} US$ bn"
+
+
 def turned(frame: pd.DataFrame, found: Bargaining, every: int = 2) -> pd.DataFrame:
     """What the deal brings each side by a belief."""
     lines = {}
     for _, line in lines_of(frame.iloc[::every]):
-        lines[figure(line["probability"], 0.0, "fraction")] = {
+        lines[figure(line["probability"], 0.0, "fraction") + str(frame.attrs["each"])] = {
             f"{surface.party.label} gains": with_error(
                 line[f"{surface.party.name}_gain"], line[f"{surface.party.name}_error"], "US$ bn"
             )

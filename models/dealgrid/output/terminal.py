@@ -28,6 +28,7 @@ LABEL_WIDTH = 44
 UNIT_WIDTH = 8
 FIGURE_WIDTH = 9
 GAP = 2  # between columns
+FEWEST_LETTERS = 14  # of a label, however narrow the terminal
 WIDTH_OF_FILES = 10_000  # where output does not go to a terminal, nothing is cut or wrapped
 
 
@@ -42,13 +43,16 @@ def tell(message: str) -> None:
     console(to_error=True).print(Text(message))
 
 
-def tell_problems(problems: Sequence[Problem]) -> None:
-    """Print every problem on standard error, each with its place, what was expected and what to do."""
+def tell_problems(problems: Sequence[Problem], done: str = "") -> None:
+    """Print every problem on standard error, each with its place, what was expected and what to do.
+
+    Several are counted, and `done` says what came of what was asked.
+    """
     out = console(to_error=True)
     for problem in problems:
         out.print(Text(str(problem), style="red" if out.is_terminal else ""))
     if len(problems) > 1:
-        out.print(Text(f"{len(problems)} problems; nothing was done."))
+        out.print(Text(f"{'; '.join([f'{len(problems)} problems', *filter(None, [done])])}."))
 
 
 def show_rows(case: Case, rows: Collection[Row]) -> None:
@@ -196,18 +200,34 @@ def _wide_blocks(widths: Sequence[int], room: int) -> list[list[int]]:
     return blocks
 
 
-def show_texts(frame: pd.DataFrame) -> None:
-    """A table whose figures are texts already, title above and caption below."""
+def show_texts(*frames: pd.DataFrame) -> None:
+    """Tables whose figures are texts already, each under its title, in as many blocks of columns as the width asks for.
+
+    A caption that several tables share stands once, below the last of them.
+    """
     out = console()
-    table = Table(title=str(frame.attrs["title"]), title_justify="left", box=None, pad_edge=False, header_style="bold")
-    table.add_column("", max_width=LABEL_WIDTH)
-    for column in frame.columns:
-        table.add_column(str(column), justify="right", no_wrap=True)
-    for label, texts in zip(frame.index, frame.to_numpy().tolist(), strict=True):
-        table.add_row(Text(str(label)), *map(str, texts))
-    out.print(table)
-    out.print(Text(str(frame.attrs["caption"]), style="dim"))
-    out.print()
+    for place, frame in enumerate(frames):
+        texts = [list(map(str, line)) for line in frame.to_numpy().tolist()]
+        widths = [
+            max(map(len, [*str(heading).split(), *(line[column] for line in texts)]))
+            for column, heading in enumerate(frame.columns)
+        ]
+        labels = max(map(len, map(str, frame.index)), default=0)
+        room = max(FEWEST_LETTERS, min(LABEL_WIDTH, labels, out.width // 3))
+        title = str(frame.attrs["title"])
+        for columns in _wide_blocks(widths, out.width - room):
+            table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+            table.add_column("", max_width=room, overflow="fold")
+            for column in columns:
+                table.add_column(str(frame.columns[column]), justify="right", min_width=widths[column])
+            for label, line in zip(frame.index, texts, strict=True):
+                table.add_row(Text(str(label)), *(line[column] for column in columns))
+            out.print(table)
+            title = ""
+        caption = str(frame.attrs["caption"])
+        if place + 1 == len(frames) or str(frames[place + 1].attrs["caption"]) != caption:
+            out.print(Text(caption, style="dim"))
+        out.print()
 
 
 def show_table(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> None:

@@ -13,6 +13,7 @@ from dealgrid.problems import InputError, Problem
 HEAD = "Made by `dealgrid schedule export`; change params/schedules.yaml and make it again."
 ROOT = "DEALGRID_ROOT"  # where the project lies on the machine that runs it
 YEAR, MINUTES = 2026, 24 * 60  # any year shows a zone's offsets; minutes of a day
+SECRETS = "/etc/dealgrid/environment"  # lines NAME=value, on the machine that runs it
 DAYS = {"sun": "Sun", "mon": "Mon", "tue": "Tue", "wed": "Wed", "thu": "Thu", "fri": "Fri", "sat": "Sat"}
 
 
@@ -24,6 +25,10 @@ def cron(schedules: Mapping[str, Schedule]) -> dict[str, str]:
         command = f'cd "${ROOT}" && timeout {each.time_limit:.0f} .venv/bin/dealgrid {_words(each.command)}'
         lines += [
             f"# {each.name}: {each.title}",
+            *(
+                f"# It needs {name} in its environment: set it above, in a crontab that nobody else can read."
+                for name in each.variables
+            ),
             f"CRON_TZ={each.zone.key}",
             f"{' '.join(fields)} {_percent(command)}",
             "",
@@ -40,6 +45,7 @@ def systemd(schedules: Mapping[str, Schedule]) -> dict[str, str]:
             f"# {HEAD}", "[Unit]", f"Description={_unit(each.title)}", "",
             "[Service]", "Type=oneshot", "WorkingDirectory=/srv/dealgrid",
             f"ExecStart=/srv/dealgrid/.venv/bin/dealgrid {_unit(_words(each.command)).replace('$', '$$')}",
+            *([f"EnvironmentFile={SECRETS}"] if each.variables else []),
             f"TimeoutStartSec={each.time_limit:.0f}", "",
         ])  # fmt: skip
         files[f"dealgrid-{each.name}.timer"] = "\n".join([
@@ -100,10 +106,15 @@ def github(schedules: Mapping[str, Schedule]) -> dict[str, str]:
             ["uses: actions/checkout@v4"],
             ["uses: actions/setup-python@v5", "with:", '  python-version: "3.12"'],
             ["run: make setup"],
-            [f"run: {json.dumps('.venv/bin/dealgrid ' + _words(each.command))}"],
+            [
+                f"run: {json.dumps('.venv/bin/dealgrid ' + _words(each.command))}",
+                *(["env:"] if each.variables else []),
+                *(f"  {name}: ${{{{ secrets.{name} }}}}" for name in each.variables),
+            ],
             ["uses: actions/upload-artifact@v4", "with:", f"  name: {json.dumps(each.name)}", "  path: reports/"],
         ):
-            lines += ["      - if: steps.clock.outputs.now == 'yes'", *(f"        {line}" for line in step)]
+            ever = "always() && " if "upload" in step[0] else ""  # a report whose check failed is the one to look at
+            lines += [f"      - if: {ever}steps.clock.outputs.now == 'yes'", *(f"        {line}" for line in step)]
     return {"dealgrid.yml": "\n".join(lines) + "\n"}
 
 
@@ -184,6 +195,7 @@ def _tasks(schedule: Schedule, notebook: str) -> Sequence[str]:
         '        task_id="run",',
         "        cwd=ROOT,",
         f"        bash_command={'.venv/bin/dealgrid ' + _words(schedule.command)!r},",
+        *(f"        # {name} comes from the environment of the worker." for name in schedule.variables),
         "    )",
     ]
     if schedule.run != "report" or not schedule.scenarios:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dealgrid.inputs.address import opened, read_address, said_clearly, shown
 from dealgrid.problems import InputError, Problem, RunError
 from dealgrid.runs import store
 from dealgrid.runs.review import files_wrong
@@ -28,7 +28,6 @@ WITHOUT_FOLDERS = {
     "oss",
     "oci",
 }  # there, making one makes a bucket
-_SECRET = re.compile(r"(?<=://)[^/@\s]+@")  # user and password
 
 Progress = Callable[[int, int], None]  # how many files are there, of how many
 
@@ -85,35 +84,15 @@ class _Place:
         return found.hexdigest() == digest
 
 
-def check_address(address: str) -> None:
-    """InputError for an address nothing can be sent to; nothing is asked of the network."""
-    import fsspec
-
-    protocol = address.partition("://")[0] if "://" in address else "file"
-    what, advice = "", ""
-    if not address.strip() or "::" in address:
-        what, advice = f"{shown(address)!r} is not an address of a folder", "name one folder"
-    else:
-        try:
-            fsspec.get_filesystem_class(protocol)
-        except ValueError:
-            what, advice = f"nothing is known of the protocol {protocol}://", "look for a misspelling"
-        except ImportError as error:
-            what, advice = f"a package for {protocol}:// is not installed", str(error)
-    if what:
-        raise InputError(
-            Problem("ADDRESS", what, "a folder, or an address such as s3://bucket/reports or sftp://host/path", advice)
-        )
-
-
 def send(run: store.Listed, address: str, progress: Progress = lambda there, of: None) -> Sent:
     """Copy a finished run to `ADDRESS/<name>/<run>/`, reading every file back; what is there already stays.
 
-    Each file takes its name when it is whole, the manifest after all others. Sending again completes a send that was
-    interrupted; several may send at once. InputError for a run that is not done or an address that cannot be used.
-    RunError where another run stands there, the run here is damaged, or the address fails: the run here is untouched.
+    The address may be in a variable of the environment, which is then named instead. Each file takes its name when it
+    is whole, the manifest after all others. Sending again completes a send that was interrupted; several may send at
+    once. InputError for a run that is not done or an address that cannot be used. RunError where another run stands
+    there, the run here is damaged, or the address fails: the run here is untouched.
     """
-    check_address(address)
+    address = read_address(address)
     if run.status != store.DONE:
         raise InputError(
             Problem(run.run, f"the run is {run.status}", "a run that is done", "finish it, or send another")
@@ -123,8 +102,10 @@ def send(run: store.Listed, address: str, progress: Progress = lambda there, of:
         raise RunError(Problem(run.run, "; ".join(wrong), "a run as it was written", "make it again"))
     manifest = (run.folder / store.MANIFEST).read_bytes()
     files = {name: (str(each["sha256"]), int(each["bytes"])) for name, each in run.manifest["files"].items()}
-    with _said_clearly(run, address):
-        place = _opened(run, address, hashlib.sha256(manifest).hexdigest())
+    what = f"the run could not be sent to {shown(address)}"
+    advice = f"the run is whole here; then `dealgrid runs send {run.run} ADDRESS` goes on"
+    with said_clearly(address, run.run, what, "write", advice):
+        place = _place(run, address, hashlib.sha256(manifest).hexdigest())
         try:
             _claim(place, run, address, manifest)
             kept = 0
@@ -140,17 +121,9 @@ def send(run: store.Listed, address: str, progress: Progress = lambda there, of:
         return Sent(shown(f"{address.rstrip('/')}/{run.run}"), len(files) - kept, kept)
 
 
-def shown(address: str) -> str:
-    """An address without user and password."""
-    return _SECRET.sub("", address)
-
-
-def _opened(run: store.Listed, address: str, digest: str) -> _Place:
-    import fsspec
-
-    files, root = fsspec.core.url_to_fs(address)
-    folder = f"{str(root).rstrip('/')}/{run.run}"
-    return _Place(files, folder, digest, f"{store.PART}{digest[:16]}-{uuid.uuid4().hex[:8]}")
+def _place(run: store.Listed, address: str, digest: str) -> _Place:
+    files, root = opened(address)
+    return _Place(files, f"{root}/{run.run}", digest, f"{store.PART}{digest[:16]}-{uuid.uuid4().hex[:8]}")
 
 
 def _claim(place: _Place, run: store.Listed, address: str, manifest: bytes) -> None:
@@ -203,25 +176,3 @@ def _tidy(place: _Place, begins: str) -> None:
             if name.startswith(begins):
                 with contextlib.suppress(Exception):
                     place.files.rm_file(place.path(name))
-
-
-@contextlib.contextmanager
-def _said_clearly(run: store.Listed, address: str) -> Iterator[None]:
-    """What an address answers as a RunError that names the run, which is untouched. Libraries raise what they like."""
-    try:
-        yield
-    except (InputError, RunError):
-        raise
-    except Exception as error:
-        said = shown(str(error).partition("\n")[0] or type(error).__name__)
-        is_refused = isinstance(error, PermissionError) or re.search(
-            r"credential|auth|login|denied|forbidden", said, re.I
-        )
-        raise RunError(
-            Problem(
-                run.run,
-                f"the run could not be sent to {shown(address)}: {said}",
-                "credentials that may write there" if is_refused else "an address that answers and may be written to",
-                f"the run is whole here; then `dealgrid runs send {run.run} ADDRESS` goes on",
-            )
-        ) from error

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
+from dealgrid.inputs.cron import Cron, read_cron
 from dealgrid.inputs.schedules import Schedule
+from dealgrid.problems import InputError, RunError
 from dealgrid.runs.state import DONE, FAILED, RUNNING, WAITING, Job, Message, State
 
 ON_TIME = dt.timedelta(minutes=5)  # what is noticed later than that was missed
@@ -26,7 +30,7 @@ class World(Protocol):
     def start(self, schedule: Schedule, job: Job) -> None:
         """Begin one attempt at a job in a process of its own, which reports by `finish`."""
 
-    def is_alive(self, schedule: Schedule, job: Job) -> bool:
+    def is_alive(self, job: Job) -> bool:
         """Whether a process is at work on a running job, whoever started it."""
 
     def tell(self, message: Message) -> str:
@@ -50,6 +54,7 @@ def step(schedules: Mapping[str, Schedule], state: State, now: dt.datetime, worl
     All that must last is in `state` before the world is touched, so that a kill anywhere loses nothing and the next
     step goes on from there.
     """
+    take_over(schedules, state, now)
     beat = state.last_beat()
     if beat is None or not beat <= now < beat + BEAT:
         state.beat(now)
@@ -59,10 +64,10 @@ def step(schedules: Mapping[str, Schedule], state: State, now: dt.datetime, worl
     if gone:
         state.drop(gone)
     for job in state.jobs(status=RUNNING):
-        if job.schedule in schedules and not world.is_alive(schedules[job.schedule], job):
+        if not world.is_alive(job):
             lost = state.job(job.id)  # read again: it may have said how it ended since, and then it is not lost
             if lost is not None and (lost.status, lost.attempt) == (RUNNING, job.attempt):
-                finish(schedules[job.schedule], state, job, now, None, "the process ended without saying how")
+                _note_lost(schedules.get(job.schedule), state, job, now)
     busy = {job.schedule for job in state.jobs(status=RUNNING)}
     for job in state.jobs(status=WAITING):
         if job.schedule not in busy and job.next_try <= now:
@@ -115,12 +120,64 @@ def finish(schedule: Schedule, state: State, job: Job, now: dt.datetime, code: i
     return state.end(job, job.attempt, now, code, error, tell)
 
 
-def take_up_due(schedule: Schedule, state: State, now: dt.datetime) -> None:
-    """Make the due times since the last look into jobs, missed ones as the schedule says; a new one begins now."""
+def _note_lost(schedule: Schedule | None, state: State, job: Job, now: dt.datetime) -> None:
+    error = "the process ended without saying how"
+    if schedule is None:
+        state.end(job, job.attempt, now, None, f"the schedule is gone, and {error}", ())
+    else:
+        finish(schedule, state, job, now, None, error)
+
+
+def take_over(schedules: Mapping[str, Schedule], state: State, now: dt.datetime) -> None:
+    """Keep to these schedules from now on, whatever was kept to before.
+
+    What was due before, by the lines of then, stays due. A new schedule begins now, a changed line counts from now.
+    One that is gone leaves what was due to be skipped, and begins anew should it come back.
+    """
+    before, after = state.kept(), {name: written(each) for name, each in schedules.items()}
+    if before == after:
+        return
+    moved = []
+    for name, was in known(state).items():
+        if name not in schedules or _line(was) != _line(schedules[name]):
+            while take_up_due(was, state, now):
+                pass
+            moved.append(name)
+    state.change_over(now, after, set(before) - set(after), moved)
+
+
+def known(state: State) -> dict[str, Schedule]:
+    """The schedules that the scheduler keeps to, by name, read back from its memory."""
+    read = {name: read_back(definition) for name, definition in state.kept().items()}
+    return {name: schedule for name, schedule in read.items() if schedule is not None}
+
+
+def written(schedule: Schedule) -> str:
+    """A schedule as a text that `read_back` reads."""
+    return json.dumps(vars(schedule) | {"cron": schedule.cron.text, "zone": schedule.zone.key})
+
+
+def read_back(definition: str) -> Schedule | None:
+    """The schedule that was written so; None where another version of this program wrote it."""
+    said: dict[str, Any] = json.loads(definition)
+    lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
+    try:
+        return Schedule(**said | lists | {"cron": read_cron(said["cron"]), "zone": ZoneInfo(said["zone"])})
+    except (TypeError, KeyError):
+        return None
+
+
+def _line(schedule: Schedule) -> tuple[Cron, str]:
+    """When it is due, however that is spelled."""
+    return replace(schedule.cron, text=""), schedule.zone.key
+
+
+def take_up_due(schedule: Schedule, state: State, now: dt.datetime) -> bool:
+    """Make the due times since the last look into jobs, missed ones as the schedule says; whether there may be more."""
     seen = state.seen_until(schedule.name)
     if seen is None:
         state.enqueue(schedule.name, now, (), ())
-        return
+        return False
     due: list[dt.datetime] = []
     for when in due_after(schedule, seen):
         if when > now or len(due) == MOST_MISSED:
@@ -132,6 +189,7 @@ def take_up_due(schedule: Schedule, state: State, now: dt.datetime) -> None:
     kept = {"all": missed, "once": missed[-1:] if not fresh else [], "skip": []}[schedule.catch_up]
     if due:
         state.enqueue(schedule.name, until, [*kept, *fresh], [when for when in missed if when not in kept])
+    return until < now
 
 
 def due_after(schedule: Schedule, after: dt.datetime) -> Iterator[dt.datetime]:
@@ -180,8 +238,7 @@ def standings(schedules: Mapping[str, Schedule], state: State, now: dt.datetime)
             wrong.append(f"late: due {_local(waiting[0].due, schedule)}")
         if running and running.started and now - running.started > dt.timedelta(seconds=schedule.time_limit) + LATE:
             wrong.append("late: runs longer than its time limit")
-        seen = state.seen_until(schedule.name)
-        if beat is None or seen is None:
+        if beat is None:
             wrong.append("late: `dealgrid schedule run` has not been started")
         elif now - beat > LATE:
             wrong.append(f"late: `dealgrid schedule run` is silent since {_local(beat, schedule)}")
@@ -190,11 +247,80 @@ def standings(schedules: Mapping[str, Schedule], state: State, now: dt.datetime)
     return found
 
 
-def keep_going(look: Callable[[], None], wait: Callable[[float], bool], pause: float = 1.0) -> None:
-    """Look again and again until `wait`, which takes a pause in seconds, says that it is time to stop."""
-    look()
-    while not wait(pause):
-        look()
+class Followed:
+    """The schedules of a file that may change while they are kept to: those it last held when it could be used.
+
+    `mark` is anything that changes when the file does; `read` reads it, or raises InputError; `tell` says what became
+    of a change, once. A file that cannot be used leaves all as it was.
+    """
+
+    def __init__(
+        self,
+        mark: Callable[[], object],
+        read: Callable[[], Mapping[str, Schedule]],
+        tell: Callable[[str], None],
+        last: Mapping[str, Schedule],
+    ) -> None:
+        self._mark, self._read, self._tell = mark, read, tell
+        self.schedules, self.wrong = last, ""
+        self._seen = self._judged = mark()
+        self._judge()
+
+    def look(self) -> None:
+        """Take up what has changed, once it has stood still from one look to the next: it may be half saved."""
+        mark = self._mark()
+        if mark == self._seen and mark != self._judged:
+            self._judged = mark
+            self._judge()
+        self._seen = mark
+
+    def _judge(self) -> None:
+        was_wrong = self.wrong
+        try:
+            found = self._read()
+        except InputError as error:
+            self.wrong = str(error)
+            if self.wrong != was_wrong:
+                kept = ", ".join(self.schedules) or "nothing"
+                self._tell(f"{self.wrong}\nUntil that is mended, what was read before is kept to: {kept}.")
+            return
+        self.wrong = ""
+        changes = _changes(self.schedules, found)
+        if changes or was_wrong:
+            self._tell(f"The schedules are read anew: {changes or 'all as before'}.")
+        self.schedules = found
+
+
+def _changes(before: Mapping[str, Schedule], after: Mapping[str, Schedule]) -> str:
+    told = {
+        "new": [name for name in after if name not in before],
+        "gone": [name for name in before if name not in after],
+        "changed": [name for name in after if name in before and after[name] != before[name]],
+    }
+    return "; ".join(f"{word} {', '.join(names)}" for word, names in told.items() if names)
+
+
+def keep_going(
+    look: Callable[[], None], wait: Callable[[float], bool], tell: Callable[[str], None], pause: float = 1.0
+) -> None:
+    """Look again and again until `wait`, which takes a pause in seconds, says that it is time to stop.
+
+    A look that the disk refuses is told of, once, and not the last one.
+    """
+    refused = ""
+    while True:
+        try:
+            look()
+        except (RunError, OSError) as error:
+            if str(error) != refused:
+                refused = str(error)
+                tell(f"{refused}\nIt is tried again until it works.")
+        else:
+            if refused:
+                refused = ""
+                tell("It works again.")
+        if wait(pause):
+            return
 
 
 def _local(when: dt.datetime, schedule: Schedule) -> str:

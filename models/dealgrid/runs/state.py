@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ TABLES = (
         unique (job, variable))""",
     "create index if not exists job_status on job (status)",
     "create table if not exists beat (id integer primary key check (id = 1), at text not null)",
+    "create table if not exists kept (schedule text primary key, definition text not null)",
 )
 
 
@@ -65,11 +66,10 @@ class Message:
 
 
 class State:
-    """The scheduler's memory, shared by the processes that work for it. RunError where it cannot be opened."""
+    """The scheduler's memory, shared by the processes that work for it. RunError where it cannot be read or written."""
 
     def __init__(self, path: Path) -> None:
         from sqlalchemy import create_engine, event
-        from sqlalchemy.exc import DBAPIError
 
         self.path = path
         try:
@@ -78,18 +78,33 @@ class State:
             # Transactions are ours to begin: the driver would begin them late, and two writers could both have read.
             event.listen(self._engine, "connect", _prepare)
             event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql("begin immediate"))
-            with self._engine.begin() as connection:
-                for table in TABLES:
-                    connection.exec_driver_sql(table)
-        except (OSError, DBAPIError) as error:
-            what = f"the state of the schedules cannot be opened: {getattr(error, 'orig', None) or error}"
-            raise RunError(
-                Problem(path.as_posix(), what, "an SQLite file one may write", "move it away to begin anew")
-            ) from error
+        except OSError as error:
+            raise self._refused(error.strerror) from error
+        with self._writing() as change:
+            for table in TABLES:
+                change(table)
 
     def close(self) -> None:
         """Let go of the file."""
         self._engine.dispose()
+
+    def kept(self) -> dict[str, str]:
+        """The definitions that the scheduler keeps to, by schedule, as they were written."""
+        return {row.schedule: row.definition for row in self._rows("select * from kept order by rowid")}
+
+    def change_over(
+        self, now: dt.datetime, definitions: Mapping[str, str], gone: Iterable[str], moved: Iterable[str]
+    ) -> None:
+        """Keep to other definitions: what is gone is forgotten, what is new or has moved is due from now on."""
+        with self._writing() as change:
+            for name in gone:
+                change("delete from seen where schedule = ?", name)
+            for name in moved:
+                change("update seen set until = ? where schedule = ?", _text(now), name)
+            change("delete from kept")
+            for name, definition in definitions.items():
+                change("insert into kept values (?, ?)", name, definition)
+                change("insert or ignore into seen values (?, ?)", name, _text(now))
 
     def seen_until(self, schedule: str) -> dt.datetime | None:
         """Until when a schedule's due times have become jobs; None for one never seen."""
@@ -139,7 +154,11 @@ class State:
 
     def begin(self, schedule: str, now: dt.datetime) -> Job | None:
         """A job that is due and running now, beside the clock; None if the schedule has one running."""
-        self.enqueue(schedule, self.seen_until(schedule) or now, [now], ())
+        with self._writing() as change:
+            change(
+                "insert or ignore into job (schedule, due, status, next_try) values (?, ?, ?, ?)",
+                schedule, _text(now), WAITING, _text(now),
+            )  # fmt: skip
         job = next(job for job in self.jobs(schedule) if job.due == now)
         if self.start(job, now):
             return self.job(job.id)
@@ -154,6 +173,11 @@ class State:
                 f"update job set status = 'waiting', attempt = attempt - 1, started = null {OF_ATTEMPT}",
                 job.id, job.attempt,
             )  # fmt: skip
+
+    def withdraw(self, job: Job) -> None:
+        """A running job is over without an end: who asked for it has stopped it."""
+        with self._writing() as change:
+            change(f"update job set status = 'skipped', error = 'stopped' {OF_ATTEMPT}", job.id, job.attempt)
 
     def retry(self, job: Job, attempt: int, next_try: dt.datetime, code: int | None, error: str) -> bool:
         """A running job waits for its next attempt; False if that attempt is over already."""
@@ -224,13 +248,34 @@ class State:
         return _when(found[0].at) if found else None
 
     def _rows(self, question: str, *given: object) -> list[Any]:
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             return list(connection.exec_driver_sql(question, given).all())
 
     @contextmanager
     def _writing(self) -> Iterator[Any]:
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             yield lambda order, *given: _change(connection, order, given)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        from sqlalchemy.exc import DBAPIError
+
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise self._refused(error.orig) from error
+
+    def _refused(self, why: object) -> RunError:
+        what = f"the state of the schedules cannot be used: {why}"
+        return RunError(
+            Problem(
+                self.path.as_posix(),
+                what,
+                "an SQLite file one may write, and room on its disk",
+                "look at the disk and the permissions; a file that is damaged can be moved away, to begin anew",
+            )
+        )
 
 
 def _prepare(raw: Any, record: object) -> None:

@@ -359,16 +359,21 @@ def digest(path: Path) -> str:
 
 def find_run(reports: Path, run: str) -> Listed:
     """A run by `NAME/PLACE`, by its folder, or the newest done one by `NAME`. InputError with the nearest ones."""
+    return find_among(list_runs(reports), run, reports.name)
+
+
+def find_among(runs: Sequence[Listed], run: str, where: str) -> Listed:
+    """One of the runs of a reports folder called `where`; see `find_run`."""
     wanted = run.strip().rstrip("/").replace(os.sep, "/")
-    runs = list_runs(reports)
     exact = [each for each in runs if wanted == each.run or wanted.endswith("/" + each.run)]
-    done = [each for each in runs if each.name == wanted and each.status == DONE]
+    of_name = [each for each in runs if each.name == wanted]
+    done = [each for each in of_name if each.status == DONE]
     if exact or done:
         return (exact or done)[-1]
-    if (reports / wanted).exists():
+    if of_name:
         what, expected = f"{wanted!r} is not a run that is done", "NAME/TIME-HASH, as `dealgrid runs list` shows it"
     else:
-        what, expected = f"there is no run {wanted!r} in {reports.name}", "one of those `dealgrid runs list` shows"
+        what, expected = f"there is no run {wanted!r} in {where}", "one of those `dealgrid runs list` shows"
     near = difflib.get_close_matches(wanted, [each.run for each in runs] + [each.name for each in runs], 1)
     raise InputError(Problem("RUN", what, expected, f"did you mean `{near[0]}`?" if near else "look it up there"))
 
@@ -459,14 +464,42 @@ def keep(reports: Path, name: str, count: int) -> list[str]:
     return gone
 
 
+def place_of(folder: str) -> str | None:
+    """The `<UTC time>-<hash>` of a run by the name of its folder, finished or not; None for one that is no run's."""
+    place = folder.removeprefix(".").removesuffix(UNFINISHED)
+    return place if folder in (place, hidden_name(place)) and _begun(place) else None
+
+
+def hidden_name(place: str) -> str:
+    """What the folder of a run is called until it is finished."""
+    return f".{place}{UNFINISHED}"
+
+
+def read_manifest(content: bytes) -> dict[str, Any]:
+    """What a manifest says; empty for one that is damaged."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) and isinstance(found.get("status"), str) else {}
+
+
+def _begun(place: str) -> dt.datetime | None:
+    """When a run was begun, by its place; None for what is no place."""
+    found = RUN.fullmatch(place)
+    try:
+        return dt.datetime.strptime(found["time"], TIME).replace(tzinfo=dt.UTC) if found else None
+    except ValueError:  # digits that are no time
+        return None
+
+
 def _listed(path: Path) -> Listed | None:
     """A folder as a line of the list; None for one that is no run."""
-    place = path.name.removeprefix(".").removesuffix(UNFINISHED)
-    found = RUN.fullmatch(place)
-    is_hidden = path.name == f".{place}{UNFINISHED}"
-    if not found or not (is_hidden or path.name == place) or not path.is_dir():
+    place = place_of(path.name)
+    begun = _begun(place) if place else None
+    if place is None or begun is None or not path.is_dir():
         return None
-    begun = dt.datetime.strptime(found["time"], TIME).replace(tzinfo=dt.UTC)
+    is_hidden = path.name != place
     manifest = _read_manifest(path)
     running = is_hidden and is_held(_lock_of(path.parent, place))
     if not is_hidden:
@@ -498,7 +531,7 @@ def _begin(reports: Path, name: str, made_from: Recipe, stack: contextlib.ExitSt
     while True:
         started = dt.datetime.now(dt.UTC)
         place = f"{started.strftime(TIME)}-{made_from.hash}"
-        hidden = home / f".{place}{UNFINISHED}"
+        hidden = home / hidden_name(place)
         with contextlib.ExitStack() as claimed, contextlib.suppress(HeldError):
             claimed.enter_context(held(_lock_of(home, place)))
             reached("locked")
@@ -528,6 +561,9 @@ def _kept_if_it_fails(reports: Path, draft: Draft) -> Iterator[None]:
     try:
         with _said_clearly(reports):
             yield
+    except KeyboardInterrupt as stopped:
+        stopped.add_note(f"{draft.run} is left unfinished.")
+        raise
     except Exception as error:
         with contextlib.suppress(OSError):  # a full disk; the first error is the one to be told
             if draft.folder.is_dir():
@@ -582,10 +618,9 @@ def _write_manifest(
 def _read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a run; empty where there is none, or none that can be read."""
     try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_manifest((folder / MANIFEST).read_bytes())
+    except OSError:
         return {}
-    return found if isinstance(found, dict) and isinstance(found.get("status"), str) else {}
 
 
 def _files_moved(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:

@@ -194,6 +194,8 @@ class Kernel:
         # test_a_notebook_that_goes_wrong_is_told_and_the_next_one_runs.
         if self.loop is not None and not self.loop.is_closed():
             self.loop.remove_reader(self.socket)
+            if not self.loop.is_running():
+                _end_tasks(self.loop)
         self.socket.close()
 
     def _send(self, message: dict[str, Any]) -> str:
@@ -238,6 +240,15 @@ class Kernel:
         while (message := _taken(self.received)) is not None:
             channel, *parts = message
             self.queues[channel].append(_unpacked(parts))
+
+
+def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Let the tasks of a loop end: nbclient, giving up, cancels what listens and leaves before the loop goes on."""
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    if left:
+        loop.run_until_complete(asyncio.wait(left, timeout=ENDS))
 
 
 def _taken(received: bytearray) -> list[bytes] | None:
