@@ -183,7 +183,7 @@ def _words(path: Path) -> str:
     import pypdf
 
     paper = pypdf.PdfReader(path)
-    parts = [page.extract_text() for page in paper.pages]
+    parts = [path.read_bytes().decode("utf-8", errors="replace"), *(page.extract_text() for page in paper.pages)]
     parts += [str(value) for value in (paper.metadata or {}).values()]
     parts += [content.decode("utf-8", errors="replace") for files in paper.attachments.values() for content in files]
     text = "\n".join(parts)
