@@ -1,8 +1,7 @@
 """The map of a negotiation: a toy by hand, the shipped one against goal seek on its borders."""
 
 import dataclasses
-import os
-import signal
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from dealgrid.analysis.bargain import bargain, beliefs, contour, dial, study_of,
 from dealgrid.analysis.futures import futures
 from dealgrid.inputs.bargains import Axis
 from dealgrid.problems import InputError
+from tests import cluster
 from tests.analysis.toy import toy
 
 STUDY = """
@@ -183,25 +183,24 @@ def test_every_shipped_map_can_be_drawn_and_its_checks_hold(deal: Deal, name: st
 
 
 @pytest.mark.long
-def test_the_same_numbers_from_a_cluster_that_loses_a_worker(deal: Deal) -> None:
-    distributed = pytest.importorskip("distributed")
+def test_the_same_numbers_from_a_cluster_that_loses_a_worker(deal: Deal, copy: Path) -> None:
     here = bargain(deal, SHIPPED, 512, points=(7, 12))
     alone = futures(deal, "new_deal", 60_000, 4)
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
-    ) as cluster:
-        victim = next(iter(cluster.workers.values())).pid
-        midway: list[int] = []
+    mine = Deal.load(root=copy)
+    shutil.copytree(copy, copy / "theirs")
+    path = copy / "theirs" / "params" / "base" / "exit.yaml"  # where the workers stand; it is not to be read
+    path.write_text(path.read_text(encoding="utf-8").replace("value: 5x", "value: 6x", 1), encoding="utf-8")
+    with cluster.running(copy / "theirs") as there:
 
         def kill(done: int, of: int) -> None:
-            if done == 3 and not midway:
-                midway.append(victim)
-                os.kill(victim, signal.SIGKILL)
+            if done == 3:
+                there.workers[0].kill()
 
-        there = bargain(deal, SHIPPED, 512, points=(7, 12), cluster=cluster.scheduler_address, tell=kill)
-        spread = futures(deal, "new_deal", 60_000, 4, cluster=cluster.scheduler_address)
-    assert midway == [victim]
-    for one, other in zip(here.surfaces, there.surfaces, strict=True):
+        far = bargain(mine, SHIPPED, 512, points=(7, 12), cluster=there.address, tell=kill)
+        spread = futures(mine, "new_deal", 60_000, 4, cluster=there.address)
+        assert there.workers[0].wait() < 0
+        assert there.workers[1].poll() is None
+    for one, other in zip(here.surfaces, far.surfaces, strict=True):
         assert (one.gain == other.gain).all()
         assert (one.error == other.error).all()
     assert (alone.tally.mean == spread.tally.mean).all()

@@ -22,6 +22,7 @@ FLOORS = [
     ["runs", "explore", "app", "exchange"],  # exchange writes what output can write, to compare what comes back
     ["output"],
     ["analysis"],
+    ["parcel"],
     ["deal"],
     ["explain"],
     ["pins"],

@@ -24,6 +24,7 @@ from dealgrid.analysis.tally import Tally
 from dealgrid.deal import Case, Deal
 from dealgrid.inputs import UNITS, Uncertain
 from dealgrid.inputs.bargains import Axis, Bargain, Party
+from dealgrid.parcel import Parcel, opened, packed
 from dealgrid.problems import InputError, Problem
 
 if TYPE_CHECKING:
@@ -192,10 +193,11 @@ class Bargaining:
 
 @dataclass(frozen=True)
 class _Job:
-    """All that a line of the map is made from, for a worker who has only the project's folder."""
+    """All that a line of the map is made from, for a worker who has the project's folder, or what was `sent` of it."""
 
     deal: str
     root: str
+    sent: Parcel | None
     study: Bargain
     count: int
     seed: int
@@ -348,7 +350,8 @@ def bargain(
         )
     laid = table(deal, asked, count, seed, say)
     lines = range(len(laid.up))
-    job = _Job(deal.name, str(deal.root), asked, laid.count, laid.seed)
+    sent = packed(deal) if cluster else None
+    job = _Job(deal.name, str(deal.root), sent, asked, laid.count, laid.seed)
     done: Iterable[tuple[dict[str, tuple[Floats, Floats, Floats]], int]] = (
         map(laid.line, lines)
         if workers == 1 and not cluster
@@ -540,7 +543,8 @@ def _of(believer: Party, laid: Table) -> dict[str, Uncertain]:
 @functools.lru_cache(maxsize=2)
 def _opened(key: Key) -> Table:
     job: _Job = key.job
-    return Table(Deal.load(job.deal, Path(job.root)), job.study, job.count, job.seed)
+    deal = opened(job.sent) if job.sent else Deal.load(job.deal, Path(job.root))
+    return Table(deal, job.study, job.count, job.seed)
 
 
 def _line_elsewhere(job: _Job, up: int) -> tuple[dict[str, tuple[Floats, Floats, Floats]], int]:

@@ -22,6 +22,7 @@ from dealgrid.deal import CHECK, TOLERANCE, VALUATION_DATE, Case, Deal
 from dealgrid.engine.kernel import prepare
 from dealgrid.engine.row import Row
 from dealgrid.inputs import Pin, Uncertain
+from dealgrid.parcel import Parcel, opened, packed
 from dealgrid.problems import InputError, Problem
 
 if TYPE_CHECKING:
@@ -104,10 +105,11 @@ class Crowd:
 
 @dataclass(frozen=True)
 class Job:
-    """All that a span of futures is made from, for a worker who has only the project's folder."""
+    """All that a span of futures is made from, for a worker who has the project's folder, or what was `sent` of it."""
 
     deal: str
     root: str
+    sent: Parcel | None
     scenario: str
     rows: tuple[str, ...]
     seed: int
@@ -279,7 +281,8 @@ def futures(
     crowd = Crowd(deal, scenario, names, seed, set, pins, planned=count, say=say)
     spans = [(begin, min(begin + SPAN, count)) for begin in range(0, count, SPAN)]
     own = tuple(crowd.case.own_pins)
-    job = Job(deal.name, str(deal.root), scenario, names, seed, dict(set or {}), own, count)
+    sent = packed(deal) if cluster else None
+    job = Job(deal.name, str(deal.root), sent, scenario, names, seed, dict(set or {}), own, count)
     done: Iterable[Span] = (
         (span_of(crowd, *span) for span in spans)
         if workers == 1 and not cluster
@@ -450,5 +453,5 @@ class Key:
 @functools.lru_cache(maxsize=4)
 def _opened(key: Key) -> Crowd:
     job: Job = key.job
-    deal = Deal.load(job.deal, Path(job.root))
+    deal = opened(job.sent) if job.sent else Deal.load(job.deal, Path(job.root))
     return Crowd(deal, job.scenario, job.rows, job.seed, job.set, job.pins, planned=job.planned)

@@ -177,8 +177,11 @@ def reports_folder(asked: Path | None, deal: Deal | None = None) -> Path:
 def _count(all_moved: int, once: int, shown: int) -> str:
     if not all_moved:
         return "No figure moved."
-    rest = f"; shown are {shown} of the {once} with one number for a case" if shown < all_moved else ""
-    return f"{all_moved:,} figures moved{rest}{'; --format csv for all' if rest else ''}."
+    moved = f"{all_moved:,} figure{'s' if all_moved > 1 else ''} moved"
+    if shown == all_moved:
+        return f"{moved}."
+    told = f"shown are {shown} of the {once} with one number for a case" if once else "none with one number for a case"
+    return f"{moved}; {told}; --format csv for all."
 
 
 def _line(run: store.Listed) -> dict[str, Any]:

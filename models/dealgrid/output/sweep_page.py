@@ -54,7 +54,7 @@ def _about(study: Sweep, deal: Deal, base: Case, cases: Sequence[Case], wrong: M
     checks = "All checks are zero at every point." if not failed else f"CHECKS ARE NOT ZERO at {len(failed)} points."
     done = len(cases) - len(wrong)
     compared = (
-        f"At {done} of {len(cases)} points the notebook was carried out, and every row of its case is the engine's."
+        f"At {done} of {len(cases)} points the notebook was carried out, and every row it handed back is the engine's."
     )
     axes = "; ".join(f"{_label(deal, name)}: {', '.join(labels)}" for name, labels in study.axes.items())
     return f"<p>{_text(axes)}.</p><p>From {_text(base.title)}. {_text(compared)} {_text(checks)}</p>"
@@ -141,11 +141,12 @@ def _finding(study: Sweep, deal: Deal, values: Sequence[float], row: str) -> str
     unit, name = deal.row(row).unit, deal.row(row).label
     if not place_of:
         return f"{name} has no finite value"
-    least, most = min(place_of), max(place_of)
+    ends = min(place_of), max(place_of)
+    least, most = (display_value(each, unit) for each in ends)
     if least == most:
-        return f"{name} is {display_value(least, unit)} at every point"
-    low, high = (f"{display_value(each, unit)} ({_words(study, place_of[each])})" for each in (least, most))
-    return f"{name} goes from {low} to {high}"
+        return f"{name} is {least} at every point"
+    low, high = (_words(study, place_of[each]) for each in ends)
+    return f"{name} goes from {least} ({low}) to {most} ({high})"
 
 
 def _all_points(

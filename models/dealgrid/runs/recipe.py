@@ -17,9 +17,9 @@ from typing import Any
 
 from dealgrid.deal import Deal
 from dealgrid.inputs import format_value, value_text
+from dealgrid.parcel import PACKAGE, hashes, machine, sheets
 
 ACTUALS = "actuals.yaml"
-PACKAGE = "dealgrid"
 READ_BY_ALL = ("base", "scenarios")  # what in `params` moves the figures of any run, beside the actual figures
 PATIENCE = 10  # seconds that git may take to answer
 
@@ -95,7 +95,7 @@ def recipe(
         scenarios=tuple(scenarios),
         settings=dict(settings),
         seed=seed,
-        inputs=_hashes([*params, *files], deal.root),
+        inputs=hashes([*params, *files], deal.root),
         sheets=sheets(deal.name),
         code={**machine(), **_commit(deal.root)},
         packages=_packages(),
@@ -108,22 +108,6 @@ def recipe(
         },
         actuals={f"{pin.row}@{pin.period}": format_value(pin.value, deal.units[pin.row]) for pin in deal.actuals},
     )
-
-
-def sheets(deal: str) -> dict[str, str]:
-    """SHA-256 of each sheet of an installed deal, by path from the folder its package lies in."""
-    package = Path(str(importlib.import_module(deal).__file__)).parent
-    return _hashes(sorted(package.glob("*.py")), package.parent)
-
-
-def machine() -> dict[str, str]:
-    """The version of this program, and the SHA-256 of all its sources together."""
-    here = Path(__file__).parents[1]
-    sources = _hashes(sorted(here.rglob("*.py")), here)
-    return {
-        "version": importlib.metadata.version(PACKAGE),
-        "sha256": hashlib.sha256(json.dumps(sources).encode()).hexdigest(),
-    }
 
 
 def moved(before: Recipe, after: Recipe) -> Moved:
@@ -180,16 +164,6 @@ def _short(value: object) -> str:
 def _version_of(made_from: Recipe) -> str:
     commit = str(made_from.code.get("commit") or "")[:8]
     return " ".join([str(made_from.code.get("version")), *([f"({commit})"] if commit else [])])
-
-
-def _hashes(files: Iterable[Path], root: Path) -> dict[str, str]:
-    """SHA-256 by path from `root`; a file elsewhere is known by its name alone."""
-    return {
-        (path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name): hashlib.sha256(
-            path.read_bytes()
-        ).hexdigest()
-        for path in files
-    }
 
 
 def _commit(root: Path) -> dict[str, Any]:

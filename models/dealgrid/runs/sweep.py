@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from dealgrid import workers
+from dealgrid import parcel, workers
 from dealgrid.deal import Case, Deal
 from dealgrid.explain import HIDDEN
 from dealgrid.inputs import value_text
 from dealgrid.inputs.sweeps import KIND, Point, Sweep
 from dealgrid.output import sweep_page
 from dealgrid.problems import DealgridError, InputError, Problem, RunError
-from dealgrid.runs import handed, notebooks, parcel, store
+from dealgrid.runs import handed, notebooks, store
 from dealgrid.runs import redact as confidential
 from dealgrid.runs.recipe import recipe
 
