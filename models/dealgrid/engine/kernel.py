@@ -29,7 +29,8 @@ from dealgrid.engine.run import Fixed, Values, fill_in, refuse_unfit, shaped
 from dealgrid.problems import InputError, Problem
 
 CHUNK = 4096  # futures that NumPy fills in together, so that the rows of a block stay in the processor's cache
-PART = 4096  # futures a thread takes at a time: many times LANES, few enough to share the work evenly
+SHARES = 4  # parts for each thread, so that the work is shared evenly
+LEAST, MOST = 4_096, 32_768  # futures of a part: enough to make little of handing it over, few enough for the cache
 FEW = 20_000  # futures up to which NumPy is done before a compiler would be: docs/decisions/0012-kernel.md
 FOLDER = "DEALGRID_CACHE"  # where compiled kernels are kept, instead of the system's place for such things
 CURVES = {
@@ -197,8 +198,10 @@ class Totals:
         given = {**given, **self._pinned()} if any(name.startswith("_") for name in self._differing) else given
         single, columns = self._constants
 
+        size = self._size(futures)
+
         def fill(start: int) -> None:
-            stop = min(start + PART, futures)
+            stop = min(start + size, futures)
             own = -(-(stop - start) // lanes.LANES)
             inputs = _side_by_side(given, kernel.inputs, (), start, stop, own)
             input_columns = _side_by_side(given, kernel.input_columns, (periods,), start, stop, own)
@@ -208,7 +211,7 @@ class Totals:
                 np.empty(lanes.WORK), np.empty(lanes.room_needed(periods)),
             )  # fmt: skip
 
-        parts = range(0, futures, PART)
+        parts = range(0, futures, size)
         if self.threads == 1 or len(parts) == 1:
             for start in parts:
                 fill(start)
@@ -221,6 +224,11 @@ class Totals:
         return {
             name: shaped(shared[name] if name in shared else found[name][..., :futures], futures) for name in self.rows
         }
+
+    def _size(self, futures: int) -> int:
+        """How many futures a thread takes at a time: whole blocks of lanes."""
+        even = -(-futures // (SHARES * self.threads * lanes.LANES)) * lanes.LANES
+        return min(max(even, LEAST), MOST)
 
     @property
     def _differing(self) -> tuple[str, ...]:
