@@ -38,7 +38,7 @@ COUNTS = (
     100_000,
 )  # futures behind a picture: the first are NumPy's while there is no kernel
 ALL = COUNTS[-1]
-BUDGET = 0.025  # seconds a picture may take while a term is being moved
+BUDGET = 0.015  # seconds a picture may take while a term is being moved
 COMPILED = "compiled"
 COMPILING = "NumPy: the kernel is being compiled"  # as `engine.kernel` says it
 UNKEPT = "NumPy: the folder for caches cannot be written to, so that no kernel can be kept"

@@ -30,7 +30,7 @@ from dealgrid.problems import InputError, Problem
 
 CHUNK = 4096  # futures that NumPy fills in together, so that the rows of a block stay in the processor's cache
 SHARES = 4  # parts for each thread, so that the work is shared evenly
-LEAST, MOST = 4_096, 32_768  # futures of a part: enough to make little of handing it over, few enough for the cache
+LEAST, MOST = 4_096, 16_384  # futures of a part: enough to make little of handing it over, few enough for the cache
 FEW = 20_000  # futures up to which NumPy is done before a compiler would be: docs/decisions/0012-kernel.md
 FOLDER = "DEALGRID_CACHE"  # where compiled kernels are kept, instead of the system's place for such things
 CURVES = {
