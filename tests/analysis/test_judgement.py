@@ -41,10 +41,10 @@ def test_the_ends_are_those_of_the_distribution_else_of_the_range(
 def test_a_path_is_scaled_from_the_valuation_date_as_far_as_its_range_allows(found, deal: Deal) -> None:
     line = found.loc["copilot_plan"]
     plan = {2019: 0, 2023: 0.2, 2024: 1.5, 2025: 4, 2026: 8, 2027: 13, 2028: 18, 2029: 23, 2030: 28}
-    assert (line["low"], line["high"]) == ("× 0", "× 10.7")  # 300 ÷ 28
-    up = {year: amount * 300 / 28 if year > 2025 else amount for year, amount in plan.items()}
+    assert (line["low"], line["high"]) == ("× 0", "× 3.57")  # 100 ÷ 28
+    up = {year: amount * 100 / 28 if year > 2025 else amount for year, amount in plan.items()}
     # Half of 2025 lies after the valuation date: 184 of 365 days.
-    up[2025] = 4 * (1 + (300 / 28 - 1) * 184 / 365)
+    up[2025] = 4 * (1 + (100 / 28 - 1) * 184 / 365)
     assert line["at_high"] == pytest.approx(deal.case("new_deal", set={"copilot_plan": up})[ROW], rel=NUMPY)
 
 
