@@ -31,7 +31,7 @@ from dealgrid.engine.run import Fixed, run
 from dealgrid.problems import InputError, ModelError
 
 # The exponent is kept small: powers of powers make much of a last digit, whoever computes them.
-POWER = "np.maximum({0}, growth) ** np.maximum(np.minimum({1}, 1 + 1), 0 - 1) + {2}"
+POWER = "np.maximum({0}, growth) ** np.minimum(np.absolute({1}), 1) + {2}"
 ROOT = "np.where({0} > 0, np.sqrt({0}), np.exp({1})) / {2}"
 ROWS = ("total_profit", "cash", "rate_of_return")
 PRICES = np.linspace(-2.0, 4.0, 11)
