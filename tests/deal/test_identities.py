@@ -94,7 +94,8 @@ def test_the_checks_can_fail(deal: Deal) -> None:
 
 def test_an_exit_outside_the_model_is_no_answer(deal: Deal) -> None:
     past = {"exit_date": "2026-06-30", "valuation_date": "2026-12-31"}
-    for settings in ({"exit_date": "2045-06-30"}, past):
+    same = {"exit_date": "2026-12-31", "valuation_date": "2026-12-31"}
+    for settings in ({"exit_date": "2045-06-30"}, past, same):
         case = deal.case("new_deal", set=settings)
         assert case.checks.failed == ("check_exit", "check_all")
         assert case["check_exit"] == 1
