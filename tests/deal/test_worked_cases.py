@@ -473,7 +473,7 @@ def test_money_yet_to_put_in_is_discounted_whole(deal: Deal) -> None:
 
 def test_money_committed_to_the_year_of_conversion_is_still_put_into_notes(deal: Deal) -> None:
     case = deal.case("new_deal")  # converts on 28 October 2025
-    assert case["notes_to_come"][2025 - 2019] == 30  # 20 committed and 10 conditional on the conversion, on its last day
+    assert case["notes_to_come"][2025 - 2019] == 30  # 20 committed, 10 conditional on the conversion
 
 
 def test_money_back_is_what_came_back_for_what_went_in(deal: Deal) -> None:
