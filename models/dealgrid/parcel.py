@@ -57,6 +57,11 @@ def opened(parcel: Parcel) -> Deal:
         return Deal.load(parcel.deal, folder)
 
 
+def opened_by_worker(deal: str, root: str, sent: Parcel | None) -> Deal:
+    """The deal a worker works on: that of the project's folder, or of what was sent of it."""
+    return opened(sent) if sent else Deal.load(deal, Path(root))
+
+
 def refuse_other_program(parcel: Parcel) -> None:
     """RunError, naming this machine, where the deal or the program here is not the one the parcel was packed with."""
     where = f"the worker on {platform.node()}"

@@ -12,7 +12,6 @@ import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +23,7 @@ from dealgrid.analysis.tally import Tally
 from dealgrid.deal import Case, Deal
 from dealgrid.inputs import UNITS, Uncertain
 from dealgrid.inputs.bargains import Axis, Bargain, Party
-from dealgrid.parcel import Parcel, opened, packed
+from dealgrid.parcel import Parcel, opened_by_worker, packed
 from dealgrid.problems import InputError, Problem
 
 if TYPE_CHECKING:
@@ -543,7 +542,7 @@ def _of(believer: Party, laid: Table) -> dict[str, Uncertain]:
 @functools.lru_cache(maxsize=2)
 def _opened(key: Key) -> Table:
     job: _Job = key.job
-    deal = opened(job.sent) if job.sent else Deal.load(job.deal, Path(job.root))
+    deal = opened_by_worker(job.deal, job.root, job.sent)
     return Table(deal, job.study, job.count, job.seed)
 
 

@@ -10,7 +10,6 @@ import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -22,7 +21,7 @@ from dealgrid.deal import CHECK, TOLERANCE, VALUATION_DATE, Case, Deal
 from dealgrid.engine.kernel import prepare
 from dealgrid.engine.row import Row
 from dealgrid.inputs import Pin, Uncertain
-from dealgrid.parcel import Parcel, opened, packed
+from dealgrid.parcel import Parcel, opened_by_worker, packed
 from dealgrid.problems import InputError, Problem
 
 if TYPE_CHECKING:
@@ -453,5 +452,5 @@ class Key:
 @functools.lru_cache(maxsize=4)
 def _opened(key: Key) -> Crowd:
     job: Job = key.job
-    deal = opened(job.sent) if job.sent else Deal.load(job.deal, Path(job.root))
+    deal = opened_by_worker(job.deal, job.root, job.sent)
     return Crowd(deal, job.scenario, job.rows, job.seed, job.set, job.pins, planned=job.planned)
